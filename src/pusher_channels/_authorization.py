@@ -1,0 +1,110 @@
+"""Channel authorization and user authentication: what the customer's own auth endpoints answer.
+
+https://pusher.com/docs/channels/library_auth_reference/auth-signatures/
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
+from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
+
+from pusher_channels._encryption import KeyRing, is_encrypted
+from pusher_channels._json import JsonEncoder, encode_json
+from pusher_channels._secret import Secret
+from pusher_channels.errors import InvalidArgumentError
+
+_MAX_FORM_FIELDS = 100
+
+
+class Authorizer:
+    """Signs for one app. Only a checked socket id and channel name reach the signature.
+
+    The three texts that are signed differ by their colons alone, so a channel called ``:user::{...}`` would make the
+    token of a user: the channel name's pattern, which has no colon, is what keeps them apart.
+    """
+
+    def __init__(self, key: str, secret: Secret, keys: KeyRing, json_encoder: JsonEncoder | None) -> None:
+        self._key = key
+        self._secret = secret
+        self._keys = keys
+        self._json_encoder = json_encoder
+
+    def authorize_channel(
+        self, socket_id: str, channel_name: str, user: PresenceUser | Mapping[str, object] | None, *, signed_in: bool
+    ) -> ChannelAuthorization:
+        socket_id = check_socket_id(socket_id, "socket_id")
+        channel_name = check_channel_name(channel_name, "channel_name")
+        if channel_name.startswith("presence-"):
+            if user is None and not signed_in:
+                rule = "is needed for a presence channel, unless signed_in=True says that the connection has signed in"
+                raise InvalidArgumentError("user", rule)
+        elif not channel_name.startswith("private-"):
+            rule = "must begin with private- or presence-: other channels need no authorization"
+            raise InvalidArgumentError("channel_name", rule)
+        elif user is not None:
+            raise InvalidArgumentError("user", "is for presence channels only")
+        shared_secret = self._keys.shared_secret(channel_name) if is_encrypted(channel_name) else None
+        if user is None:
+            auth = self._sign(f"{socket_id}:{channel_name}")
+            return ChannelAuthorization(auth=auth, shared_secret=shared_secret)
+        channel_data = check_channel_data(self._user_json(user, PresenceUser), "user")
+        auth = self._sign(f"{socket_id}:{channel_name}:{channel_data}")
+        return ChannelAuthorization(auth=auth, channel_data=channel_data)
+
+    def authenticate_user(self, socket_id: str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
+        socket_id = check_socket_id(socket_id, "socket_id")
+        user_data = self._user_json(user, SigninUser)
+        return UserAuthentication(auth=self._sign(f"{socket_id}::user::{user_data}"), user_data=user_data)
+
+    def _sign(self, text: str) -> str:
+        return f"{self._key}:{hmac.digest(self._secret.reveal().encode(), text.encode(), 'sha256').hex()}"
+
+    def _user_json(self, user: object, model: type[PresenceUser | SigninUser]) -> str:
+        """Return the user as JSON text, checked as that text says it: a mapping keeps its extra keys and order."""
+        rule = f"must be a mapping or a {model.__name__}"
+        if isinstance(user, (str, bytes)):
+            raise InvalidArgumentError("user", rule)
+        text = encode_json(user, "user", self._json_encoder)
+        fields: object = json.loads(text)
+        if not isinstance(fields, dict):
+            raise InvalidArgumentError("user", rule)
+        known = cast("dict[str, Any]", fields)  # the models below check what is in it
+        try:
+            if model is PresenceUser:
+                PresenceUser(user_id=known.get("user_id"), user_info=known.get("user_info"))  # type: ignore[arg-type]
+            else:
+                SigninUser(
+                    id=known.get("id"),  # type: ignore[arg-type]
+                    user_info=known.get("user_info"),
+                    watchlist=known.get("watchlist"),
+                )
+        except InvalidArgumentError as error:
+            raise error.under("user") from None
+        return text
+
+
+def parse_auth_form(body: bytes | str, *fields: str) -> list[str]:
+    """Return the fields of the form that the browser client posts to an auth endpoint.
+
+    Raises:
+        InvalidArgumentError: The body is not such a form, or a field is missing or stands twice.
+    """
+    try:
+        text = body if isinstance(body, str) else bytes(body).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS, errors="strict")
+    except (ValueError, TypeError):
+        rule = "must be an application/x-www-form-urlencoded form in UTF-8, as bytes or str"
+        raise InvalidArgumentError("body", rule) from None
+    values: list[str] = []
+    for field in fields:
+        found = [value for name, value in pairs if name == field]
+        if len(found) != 1:
+            raise InvalidArgumentError(field, "must stand in the form exactly once")
+        values += found
+    return values

@@ -1,0 +1,334 @@
+"""What the two clients share: their options and the local operations."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+import attrs
+
+from pusher_channels import _config
+from pusher_channels._authorization import Authorizer, parse_auth_form
+from pusher_channels._builder import RequestBuilder
+from pusher_channels._encryption import KeyRing
+from pusher_channels._json import JsonEncoder
+from pusher_channels._pool import Pool
+from pusher_channels._webhooks import Webhook, read_webhook
+from pusher_channels.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
+
+    import httpx
+    from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
+
+HttpClientT = TypeVar("HttpClientT")
+
+
+@attrs.frozen(kw_only=True)
+class _State(Generic[HttpClientT]):
+    settings: _config.Settings
+    pool: Pool[HttpClientT]
+    keys: KeyRing
+    authorizer: Authorizer
+    builder: RequestBuilder
+    is_view: bool = False
+
+
+class BaseClient(Generic[HttpClientT]):
+    """All that the two clients share. Use `Pusher` or `AsyncPusher`."""
+
+    _state: _State[HttpClientT]
+    _http_client_kind: str
+    """The name of the httpx class that ``http_client`` must be of."""
+
+    def __init__(
+        self,
+        app_id: str,
+        key: str,
+        secret: str,
+        *,
+        cluster: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        ssl: bool = True,
+        push_notification_host: str | None = None,
+        timeout: float | httpx.Timeout = 5.0,
+        encryption_master_key_base64: str | Sequence[str] | None = None,
+        json_encoder: JsonEncoder | None = None,
+        max_data_bytes: int | None = None,
+        max_batch_events: int | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: bool | ssl_module.SSLContext = True,
+        http_client: HttpClientT | None = None,
+    ) -> None:
+        """Make a client. It connects when it is first used, and can be used from any thread.
+
+        Args:
+            app_id: The app's id, as the dashboard shows it.
+            key: The app's key.
+            secret: The app's secret. It is never shown or logged.
+            cluster: The app's cluster, such as ``eu``. The default is ``mt1``.
+            host: ``name[:port]`` of another server than the cluster's. It beats ``cluster``.
+            port: The port, where it is not 443 (or 80 without ``ssl``).
+            ssl: Whether to use https.
+            push_notification_host: The host of the legacy push notifications, for `notify`.
+            timeout: Seconds for one attempt of a call.
+            encryption_master_key_base64: 32 bytes in base64, or several of them while keys are rotated: the first
+                one encrypts, all of them decrypt.
+            json_encoder: Turns event data and user objects into JSON text in place of the built-in rules.
+            max_data_bytes: The most bytes of data in an event, if another limit than 10,240 was agreed.
+            max_batch_events: The most events in a batch, if another limit than 10 was agreed.
+            proxy: The URL of an HTTP proxy.
+            verify: Whether to check the server's certificate, or an `ssl.SSLContext` with your own authorities.
+            http_client: Your own httpx client, in place of ``proxy`` and ``verify``. It stays yours to close; its
+                base_url, params, auth and cookies are not used.
+
+        Raises:
+            ConfigurationError: An option cannot work. The error names it and never shows its value.
+        """
+        credentials = _config.check_credentials(app_id, key, secret)
+        keys = KeyRing(encryption_master_key_base64)
+        if json_encoder is not None and not callable(json_encoder):
+            raise ConfigurationError("json_encoder", "must be callable")
+        _config.check_http_client(http_client, type(self)._http_client_kind, proxy=proxy, verify=verify)
+        settings = _config.Settings(
+            credentials=credentials,
+            hosts=_config.check_hosts(
+                cluster=cluster, host=host, port=port, ssl=ssl, push_notification_host=push_notification_host
+            ),
+            limits=_config.check_limits(max_data_bytes=max_data_bytes, max_batch_events=max_batch_events),
+            timeout=_config.check_timeout(timeout),
+            headers={},
+            proxy=proxy,
+            verify=verify,
+        )
+        self._state = _State(
+            settings=settings,
+            pool=Pool(http_client),
+            keys=keys,
+            authorizer=Authorizer(credentials.key, credentials.secret, keys, json_encoder),
+            builder=RequestBuilder(credentials.app_id, settings.limits, keys, json_encoder),
+        )
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        cluster: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        ssl: bool | None = None,
+        push_notification_host: str | None = None,
+        timeout: float | httpx.Timeout = 5.0,
+        encryption_master_key_base64: str | Sequence[str] | None = None,
+        json_encoder: JsonEncoder | None = None,
+        max_data_bytes: int | None = None,
+        max_batch_events: int | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: bool | ssl_module.SSLContext = True,
+        http_client: HttpClientT | None = None,
+    ) -> Self:
+        """Make a client from ``https://KEY:SECRET@HOST[:PORT]/apps/APP_ID``.
+
+        Key and secret may hold percent-escapes. The scheme decides ``ssl``. ``host``, ``port`` and ``ssl``, when
+        given, replace what the URL says; a ``cluster`` is not used, since the URL has a host.
+
+        Raises:
+            ConfigurationError: The URL or an option cannot work. The error never shows the URL.
+        """
+        parts = _config.parse_url(url)
+        return cls(
+            parts.app_id,
+            parts.key,
+            parts.secret.reveal(),
+            cluster=cluster,
+            host=parts.host if host is None else host,
+            port=parts.port if host is None and port is None else port,
+            ssl=parts.ssl if ssl is None else ssl,
+            push_notification_host=push_notification_host,
+            timeout=timeout,
+            encryption_master_key_base64=encryption_master_key_base64,
+            json_encoder=json_encoder,
+            max_data_bytes=max_data_bytes,
+            max_batch_events=max_batch_events,
+            proxy=proxy,
+            verify=verify,
+            http_client=http_client,
+        )
+
+    @classmethod
+    def from_env(
+        cls,
+        name: str = "PUSHER_URL",
+        *,
+        cluster: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        ssl: bool | None = None,
+        push_notification_host: str | None = None,
+        timeout: float | httpx.Timeout = 5.0,
+        encryption_master_key_base64: str | Sequence[str] | None = None,
+        json_encoder: JsonEncoder | None = None,
+        max_data_bytes: int | None = None,
+        max_batch_events: int | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: bool | ssl_module.SSLContext = True,
+        http_client: HttpClientT | None = None,
+    ) -> Self:
+        """Make a client from the URL in the environment variable ``name``: see `from_url`.
+
+        Raises:
+            ConfigurationError: The variable is not set, or its URL or an option cannot work.
+        """
+        url = os.environ.get(name)
+        if not url:
+            raise ConfigurationError(name, "is not set in the environment")
+        try:
+            return cls.from_url(
+                url,
+                cluster=cluster,
+                host=host,
+                port=port,
+                ssl=ssl,
+                push_notification_host=push_notification_host,
+                timeout=timeout,
+                encryption_master_key_base64=encryption_master_key_base64,
+                json_encoder=json_encoder,
+                max_data_bytes=max_data_bytes,
+                max_batch_events=max_batch_events,
+                proxy=proxy,
+                verify=verify,
+                http_client=http_client,
+            )
+        except ConfigurationError as error:
+            if error.option != "url":
+                raise
+            raise ConfigurationError(name, error.rule) from None
+
+    def with_options(
+        self, *, timeout: float | httpx.Timeout | None = None, headers: Mapping[str, str] | None = None
+    ) -> Self:
+        """Return a view of this client with other options, over the same connections.
+
+        Only this client closes them: closing a view does nothing.
+
+        Args:
+            timeout: Seconds for one attempt of a call.
+            headers: Headers to send besides the client's own.
+
+        Raises:
+            ConfigurationError: An option cannot work.
+        """
+        settings = self._state.settings
+        if timeout is not None:
+            settings = attrs.evolve(settings, timeout=_config.check_timeout(timeout))
+        if headers is not None:
+            settings = attrs.evolve(settings, headers={**settings.headers, **_config.check_headers(headers)})
+        view = object.__new__(type(self))
+        view._state = attrs.evolve(self._state, settings=settings, is_view=True)
+        return view
+
+    def __repr__(self) -> str:
+        settings = self._state.settings
+        return f"{type(self).__name__}(app_id={settings.credentials.app_id!r}, host={settings.hosts.api!r})"
+
+    # Local operations: they compute, and never connect.
+
+    def authorize_channel(
+        self,
+        socket_id: str,
+        channel_name: str,
+        user: PresenceUser | Mapping[str, object] | None = None,
+        *,
+        signed_in: bool = False,
+    ) -> ChannelAuthorization:
+        """Authorize a connection to subscribe to a private, presence or encrypted channel.
+
+        Call it in your auth endpoint, once you know that the user may subscribe, and answer ``.to_dict()`` as JSON
+        with status 200. https://pusher.com/docs/channels/server_api/authorizing-users/
+
+        Args:
+            socket_id: The connection, as the browser client sends it.
+            channel_name: The channel, as the browser client sends it.
+            user: For a presence channel: ``user_id`` (a str of at most 128 characters, or an int below 2^53) and an
+                optional ``user_info`` object, at most 1,024 bytes of JSON in all. A mapping keeps its extra keys.
+            signed_in: Allow a presence channel without ``user``: the connection's signed-in user stands in.
+
+        Raises:
+            InvalidArgumentError: An argument breaks its rule. Nothing was signed.
+            ConfigurationError: The channel is encrypted and the client has no master key.
+        """
+        return self._state.authorizer.authorize_channel(socket_id, channel_name, user, signed_in=signed_in)
+
+    def authorize_channel_form(
+        self, body: bytes | str, user: PresenceUser | Mapping[str, object] | None = None, *, signed_in: bool = False
+    ) -> ChannelAuthorization:
+        """Do `authorize_channel` for the form that the browser client posts (``socket_id`` and ``channel_name``).
+
+        Raises:
+            InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
+            ConfigurationError: The channel is encrypted and the client has no master key.
+        """
+        socket_id, channel_name = parse_auth_form(body, "socket_id", "channel_name")
+        return self.authorize_channel(socket_id, channel_name, user, signed_in=signed_in)
+
+    def authenticate_user(self, socket_id: str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
+        """Authenticate the user of a connection that signs in.
+
+        Call it in your user-auth endpoint and answer ``.to_dict()`` as JSON with status 200.
+        https://pusher.com/docs/channels/server_api/authenticating-users/
+
+        Args:
+            socket_id: The connection, as the browser client sends it.
+            user: ``id`` (1 to 200 of the characters of channel names), an optional ``user_info`` object and an
+                optional ``watchlist`` of at most 100 ids. A mapping keeps its extra keys.
+
+        Raises:
+            InvalidArgumentError: An argument breaks its rule. Nothing was signed.
+        """
+        return self._state.authorizer.authenticate_user(socket_id, user)
+
+    def authenticate_user_form(self, body: bytes | str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
+        """Do `authenticate_user` for the form that the browser client posts (``socket_id``).
+
+        Raises:
+            InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
+        """
+        (socket_id,) = parse_auth_form(body, "socket_id")
+        return self.authenticate_user(socket_id, user)
+
+    def webhook(
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        tokens: Mapping[str, str] | None = None,
+        max_age: float | None = 900,
+    ) -> Webhook:
+        """Verify a webhook and return its typed events.
+
+        https://pusher.com/docs/channels/server_api/webhooks/
+
+        Args:
+            headers: The request's headers, their names in any case.
+            body: The raw body, exactly as it came.
+            tokens: More keys with their secrets that are accepted while the app's token is rotated.
+            max_age: Seconds that the webhook may be old by the local clock (it may be 60 seconds ahead). A webhook is
+                retried for 5 minutes. None accepts any time.
+
+        Raises:
+            WebhookError: The webhook is not to be trusted or not readable; its subclass says why.
+            InvalidArgumentError: ``body`` is not bytes, or ``tokens`` or ``max_age`` cannot be.
+        """
+        credentials = self._state.settings.credentials
+        accepted = {**_config.check_tokens(tokens), credentials.key: credentials.secret}
+        _config.check_max_age(max_age)
+        return read_webhook(headers, body, tokens=accepted, keys=self._state.keys, max_age=max_age, now=time.time())
+
+    @property
+    def _build(self) -> RequestBuilder:
+        return self._state.builder

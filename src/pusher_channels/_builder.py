@@ -1,0 +1,137 @@
+"""How the verbs' arguments become requests: the same for both clients, which differ in the sending alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import attrs
+from pusher_channels_rest.scalars import check_user_id
+
+from pusher_channels._encryption import KeyRing, is_encrypted
+from pusher_channels._json import JsonEncoder, encode_data
+from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
+from pusher_channels.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from pusher_channels_rest.codec import Request
+    from pusher_channels_rest.limits import Limits
+    from pusher_channels_rest.models import BatchEvent, NotifyResult, TriggerBatchResult, TriggerResult
+
+
+@attrs.frozen
+class Event:
+    """One event of a batch.
+
+    Attributes:
+        channel: The channel's name.
+        name: The event's name, at most 200 characters.
+        data: The payload: a str is sent as it is, anything else as JSON (see `Pusher.trigger`).
+        socket_id: A connection that is not to receive the event: the one that caused it.
+        info: Counts to answer with: ``user_count`` and ``subscription_count``, as names or a comma list.
+    """
+
+    channel: str
+    name: str
+    data: object
+    socket_id: str | None = attrs.field(default=None, kw_only=True)
+    info: Sequence[str] | str = attrs.field(default=(), kw_only=True)
+
+
+class RequestBuilder:
+    """Checks, encodes and encrypts what one app sends."""
+
+    def __init__(self, app_id: str, limits: Limits, keys: KeyRing, json_encoder: JsonEncoder | None) -> None:
+        self._app_id = app_id
+        self._limits = limits
+        self._keys = keys
+        self._json_encoder = json_encoder
+
+    def _encoded(self, channel: object, data: object) -> str:
+        text = encode_data(data, "data", self._json_encoder)
+        return self._keys.encrypt(channel, text) if isinstance(channel, str) and is_encrypted(channel) else text
+
+    def trigger(
+        self,
+        channels: str | Sequence[str],
+        event_name: str,
+        data: object,
+        socket_id: str | None = None,
+        info: Sequence[str] | str = (),
+    ) -> Request[TriggerResult]:
+        from pusher_channels_rest.operations.events import trigger_request
+
+        names: Sequence[str] = [channels] if isinstance(channels, str) else channels
+        encrypted = [name for name in names if isinstance(name, str) and is_encrypted(name)]
+        if encrypted and len(names) > 1:
+            raise InvalidArgumentError("channels", "must be one channel alone when it is a private-encrypted- channel")
+        try:
+            return trigger_request(
+                self._app_id,
+                name=event_name,
+                data=self._encoded(encrypted[0] if encrypted else None, data),
+                channels=names,
+                socket_id=socket_id,
+                info=info,
+                limits=self._limits,
+            )
+        except InvalidArgumentError as error:
+            raise _renamed(error, "name", "event_name") from None
+
+    def trigger_batch(self, events: Iterable[Event]) -> Request[TriggerBatchResult]:
+        from pusher_channels_rest.operations.events import trigger_batch_request
+
+        # One more than the limit is enough to refuse: the iterable may have no end.
+        taken = list(islice(events, self._limits.max_batch_events + 1))
+        try:
+            batch = [self._batch_event(event, index) for index, event in enumerate(taken)]
+            return trigger_batch_request(self._app_id, batch=batch, limits=self._limits)
+        except InvalidArgumentError as error:
+            raise _renamed(error, "batch", "events") from None
+
+    def _batch_event(self, event: Event, index: int) -> BatchEvent:
+        from pusher_channels_rest.models import BatchEvent
+
+        where = f"batch[{index}]"
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  users without a type checker
+            raise InvalidArgumentError(where, "must be an Event")
+        try:
+            return BatchEvent(
+                channel=event.channel,
+                name=event.name,
+                data=self._encoded(event.channel, event.data),
+                socket_id=event.socket_id,
+                info=event.info,
+                limits=self._limits,
+            )
+        except InvalidArgumentError as error:
+            raise error.under(where) from None
+
+    def send_to_user(self, user_id: str, event_name: str, data: object) -> Request[TriggerResult]:
+        return self.trigger(f"#server-to-user-{check_user_id(user_id, 'user_id')}", event_name, data)
+
+    def notify(
+        self,
+        interests: Sequence[str],
+        apns: Mapping[str, object] | None,
+        gcm: Mapping[str, object] | None,
+        fcm: Mapping[str, object] | None,
+        webhook_url: str | None,
+    ) -> Request[NotifyResult]:
+        from pusher_channels_rest.operations.push_notifications import publish_request
+
+        return publish_request(self._app_id, interests=interests, apns=apns, gcm=gcm, fcm=fcm, webhook_url=webhook_url)
+
+    def raw(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: object
+    ) -> tuple[str, str, tuple[tuple[str, str], ...], bytes | None]:
+        method = raw_method(method)
+        return method, raw_path(path, self._app_id), raw_query(query), raw_body(method, body)
+
+
+def _renamed(error: InvalidArgumentError, generated: str, public: str) -> InvalidArgumentError:
+    """Name the argument as the caller of the handwritten verb knows it."""
+    if error.argument == generated or error.argument.startswith((f"{generated}[", f"{generated}.")):
+        return InvalidArgumentError(public + error.argument.removeprefix(generated), error.rule)
+    return error

@@ -1,0 +1,242 @@
+"""The client's options, checked once when the client is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import attrs
+from pusher_channels_rest.codec import DEFAULT_SERVER, Server
+from pusher_channels_rest.limits import DEFAULT_LIMITS, Limits
+
+from pusher_channels._secret import Secret
+from pusher_channels.errors import ConfigurationError, InvalidArgumentError
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+_APP_ID = re.compile(r"[A-Za-z0-9._~-]+")
+_CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]+))?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SECONDS = "must be a number of seconds above 0, or an httpx.Timeout"
+
+
+@attrs.frozen(kw_only=True)
+class Credentials:
+    """Who signs."""
+
+    app_id: str
+    key: str
+    secret: Secret
+
+
+def check_credentials(app_id: object, key: object, secret: object) -> Credentials:
+    """Check the three values that every app has."""
+    if not isinstance(app_id, str) or not _APP_ID.fullmatch(app_id) or app_id in (".", ".."):
+        raise ConfigurationError("app_id", "must be a str of letters, digits and - . _ ~")
+    for option, value in (("key", key), ("secret", secret)):
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise ConfigurationError(option, "must be a str that is not empty and has no control characters")
+    return Credentials(app_id=app_id, key=str(key), secret=Secret(str(secret)))
+
+
+@attrs.frozen(kw_only=True)
+class UrlParts:
+    """What a ``PUSHER_URL`` says."""
+
+    app_id: str
+    key: str
+    secret: Secret
+    host: str
+    port: int | None
+    ssl: bool
+
+
+def parse_url(url: object) -> UrlParts:
+    """Read ``https://KEY:SECRET@HOST[:PORT]/apps/APP_ID``. No error shows the URL: it holds the secret."""
+    form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
+    if not isinstance(url, str):
+        raise ConfigurationError("url", form)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("url", f"{form}, with a port from 1 to 65535 if any") from None
+    if parts.scheme not in ("http", "https"):
+        raise ConfigurationError("url", "must begin with https:// or http://")
+    if not parts.username:
+        raise ConfigurationError("url", f"has no key; it {form}")
+    if not parts.password:
+        raise ConfigurationError("url", f"has no secret; it {form}")
+    if not host:
+        raise ConfigurationError("url", f"has no host; it {form}")
+    path = re.fullmatch(r"/apps/([^/]+)/?", parts.path)
+    if path is None or parts.query or parts.fragment:
+        raise ConfigurationError("url", f"has no app id, or more than it; it {form}")
+    try:
+        app_id, key, secret = (
+            unquote(part, errors="strict") for part in (path.group(1), parts.username, parts.password)
+        )
+    except UnicodeDecodeError:
+        raise ConfigurationError("url", "has percent-escapes that are not UTF-8") from None
+    return UrlParts(
+        app_id=app_id,
+        key=key,
+        secret=Secret(secret),
+        host=f"[{host}]" if ":" in host else host,
+        port=port,
+        ssl=parts.scheme == "https",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Hosts:
+    """Where requests go: the API's host, and the hosts that options name for operations with a server of their own."""
+
+    api: str
+    explicit: str | None
+    by_option: Mapping[str, str | None]
+    ssl: bool
+
+    def origin(self, server: Server) -> str:
+        """Return scheme, host and port for an operation of ``server``."""
+        scheme = "https" if self.ssl else "http"
+        if server == DEFAULT_SERVER:
+            return f"{scheme}://{self.api}"
+        if server.client_option is None:
+            return server.url
+        host = self.by_option.get(server.client_option) or self.explicit
+        if host is None:
+            rule = "is needed for this operation: the provider's own host is gone"
+            raise ConfigurationError(server.client_option, rule)
+        return f"{scheme}://{host}"
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All that a transport needs to know; ``with_options`` changes some of it."""
+
+    credentials: Credentials
+    hosts: Hosts
+    limits: Limits
+    timeout: httpx.Timeout | float
+    headers: Mapping[str, str]
+    proxy: str | httpx.URL | httpx.Proxy | None = attrs.field(repr=False)  # may hold a password
+    verify: bool | ssl.SSLContext
+
+
+def check_hosts(*, cluster: object, host: object, port: object, ssl: object, push_notification_host: object) -> Hosts:
+    """Decide the hosts: an explicit one beats the cluster."""
+    if not isinstance(ssl, bool):
+        raise ConfigurationError("ssl", "must be True or False")
+    explicit = None if host is None else _check_host(host, "host")
+    if port is not None and (not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535):
+        raise ConfigurationError("port", "must be an int from 1 to 65535")
+    if cluster is not None and (not isinstance(cluster, str) or (cluster and not _CLUSTER.fullmatch(cluster))):
+        raise ConfigurationError("cluster", "must be a name such as eu: letters, digits and hyphens")
+    if explicit is None:
+        values = {**DEFAULT_SERVER.variables, **({"cluster": cluster} if cluster else {})}
+        api = urlsplit(DEFAULT_SERVER.url.format(**values)).netloc
+    else:
+        api = explicit
+    if port is not None:
+        if re.search(r":[0-9]+$", api):
+            raise ConfigurationError("port", "must not be given when host has a port")
+        api = f"{api}:{port}"
+    push = None if push_notification_host is None else _check_host(push_notification_host, "push_notification_host")
+    return Hosts(
+        api=api,
+        explicit=api if explicit is not None else None,
+        by_option={"push_notification_host": push},
+        ssl=ssl,
+    )
+
+
+def _check_host(host: object, option: str) -> str:
+    match = _HOST.fullmatch(host) if isinstance(host, str) else None
+    if match is None or match["name"] in (".", ".."):
+        raise ConfigurationError(option, "must be name[:port], without scheme, path or user")
+    if match["port"] is not None and not 1 <= int(match["port"]) <= 65535:
+        raise ConfigurationError(option, "must have a port from 1 to 65535")
+    return match[0]
+
+
+def check_limits(*, max_data_bytes: int | None, max_batch_events: int | None) -> Limits:
+    """Return the spec's limits, or those that were agreed for a dedicated cluster or another server."""
+    options = {"max_data_bytes": max_data_bytes, "max_batch_events": max_batch_events}
+    for option, value in options.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(option, "must be an int above 0")
+    return attrs.evolve(DEFAULT_LIMITS, **{option: value for option, value in options.items() if value is not None})
+
+
+def check_timeout(timeout: object) -> httpx.Timeout | float:
+    """Return the timeout as httpx takes it. There is no way to switch it off: a hung call would hold a worker."""
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
+        if not (math.isfinite(timeout) and timeout > 0):
+            raise ConfigurationError("timeout", _SECONDS)
+        return timeout
+    if type(timeout).__name__ == "Timeout" and hasattr(timeout, "as_dict"):  # without importing httpx for it
+        return timeout  # type: ignore[return-value]
+    raise ConfigurationError("timeout", _SECONDS)
+
+
+def check_headers(headers: object) -> dict[str, str]:
+    """Check the extra headers of `with_options`: names and values that cannot break a request apart."""
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError("headers", "must be a mapping of str to str")
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ConfigurationError("headers", "must have header names of letters, digits and hyphens")
+        if name.lower() in ("host", "content-length", "content-type", "transfer-encoding"):
+            raise ConfigurationError(f"headers[{name!r}]", "is set by the client itself")
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise ConfigurationError(f"headers[{name!r}]", "must be printable ASCII")
+        checked[name] = value
+    return checked
+
+
+def check_tokens(tokens: object) -> dict[str, Secret]:
+    """Check the extra tokens of a webhook call."""
+    if tokens is None:
+        return {}
+    rule = "must be a mapping of keys to their secrets"
+    if not isinstance(tokens, Mapping):
+        raise InvalidArgumentError("tokens", rule)
+    checked: dict[str, Secret] = {}
+    for key, secret in tokens.items():
+        if not isinstance(key, str) or not isinstance(secret, str) or not key or not secret:
+            raise InvalidArgumentError("tokens", rule)
+        checked[key] = Secret(secret)
+    return checked
+
+
+def check_max_age(max_age: object) -> None:
+    """Check a webhook's greatest age."""
+    if max_age is None:
+        return
+    if not isinstance(max_age, (int, float)) or isinstance(max_age, bool) or not max_age >= 0:
+        raise InvalidArgumentError("max_age", "must be a number of seconds, 0 or more, or None")
+
+
+def check_http_client(client: object, kind: str, *, proxy: object, verify: object) -> None:
+    """Refuse the other twin's httpx client, and options that a given client would leave without effect."""
+    if client is not None:
+        import httpx
+
+        if not isinstance(client, getattr(httpx, kind)):
+            raise ConfigurationError("http_client", f"must be an httpx.{kind}")
+        if proxy is not None or verify is not True:
+            raise ConfigurationError("http_client", "already decides proxy and verify: give those to it instead")
+    if not isinstance(verify, bool):
+        import ssl
+
+        if not isinstance(verify, ssl.SSLContext):
+            raise ConfigurationError("verify", "must be True, False or an ssl.SSLContext")

@@ -1,0 +1,54 @@
+"""The arguments of ``request``: a signed call that no method stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from pusher_channels._json import encode_data
+from pusher_channels.errors import InvalidArgumentError
+from pusher_channels.signing import RESERVED_QUERY_KEYS
+
+# RFC 3986: the characters that stand in a path as they are, and percent-escapes.
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
+
+
+def raw_method(method: str) -> str:
+    """Return the method in upper case."""
+    if not isinstance(method, str) or not re.fullmatch("[A-Za-z]+", method):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("method", "must be an HTTP method such as GET")
+    return method.upper()
+
+
+def raw_path(path: str, app_id: str) -> str:
+    """Return the path as it is sent: one without ``/apps/`` in it is one of the app's."""
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or path.startswith("//"):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("path", "must begin with a slash and be escaped, without query or fragment")
+    if any(unquote(segment) in (".", "..") for segment in path.split("/")):
+        # HTTP clients and proxies collapse these: the call would be signed for one endpoint and reach another.
+        raise InvalidArgumentError("path", "must not have . or .. as a segment")
+    return path if "/apps/" in path else f"/apps/{app_id}{path}"
+
+
+def raw_query(query: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Return the query as pairs of raw values."""
+    if query is None:
+        return ()
+    if not isinstance(query, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("query", "must be a mapping of str to str")
+    for name, value in query.items():
+        if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError("query", "must be a mapping of str to str")
+        if name.lower() in RESERVED_QUERY_KEYS:
+            raise InvalidArgumentError(f"query[{name!r}]", "is set by the request signature and cannot be given")
+        for text in (name, value):
+            encode_data(text, "query")
+    return tuple(query.items())
+
+
+def raw_body(method: str, body: object) -> bytes | None:
+    """Return the body's bytes: text as it is, anything else as JSON. A POST without payload sends ``{}``."""
+    if body is None:
+        return b"{}" if method == "POST" else None
+    return encode_data(body, "body").encode()

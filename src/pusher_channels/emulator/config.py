@@ -1,0 +1,76 @@
+"""What an emulated app is: its credentials, its settings and its limits."""
+
+from __future__ import annotations
+
+import attrs
+
+from pusher_channels_rest.limits import DEFAULT_LIMITS, Limits
+
+APP_ID = "1"
+KEY = "emulator-key"
+SECRET = "emulator-secret"  # noqa: S105  a fixed development default, good for nothing else
+
+
+@attrs.frozen
+class WebhookEndpoint:
+    """Where an app's webhooks go. ``events`` names those wanted; None is all of them."""
+
+    url: str
+    events: frozenset[str] | None = None
+
+    def wants(self, event: str) -> bool:
+        """Whether this endpoint gets webhook events of the name."""
+        return self.events is None or event in self.events
+
+
+@attrs.frozen(kw_only=True)
+class AppConfig:
+    """An app of the emulator, with what the hosted service keeps in its dashboard. Times are in seconds.
+
+    Attributes:
+        app_id: The app's id in the paths of the HTTP API.
+        key: The app's key.
+        secret: The secret of the key: a development one.
+        webhooks: Where webhooks are sent.
+        enabled: A disabled app answers 403 and closes its connections with 4003.
+        client_events: Whether clients may trigger ``client-`` events.
+        subscription_counts: Whether subscription counts are sent, to subscribers and as webhooks.
+        watchlist_events: Whether clients get to know who of their watchlist is online.
+        authorization_timeout: How long a connection may stay without signing in or an authorized subscription.
+        max_connections: How many connections the app may have before new ones are closed with 4004.
+        max_client_events_per_second: The client events a connection may send in a second.
+        max_presence_members: The users a presence channel may have.
+        max_watchlist: The users of a watchlist that are watched; those after them are not.
+        activity_timeout: After how much silence a client is told to send a ping, and the emulator sends its own.
+        cache_ttl: How long a cache channel remembers its last event.
+        webhook_delay: How long ``channel_vacated`` and ``member_removed`` wait for the client to come back.
+        webhook_batch_events: How many events a webhook may hold; 1 switches batching off.
+        webhook_batch_delay: How long an event waits for others to share its webhook.
+        webhook_timeout: How long the receiver of a webhook may take.
+        webhook_retry_delay: The wait before a webhook is sent again, doubled after each attempt.
+        webhook_retry_for: How long a webhook is tried.
+        limits: The limits that the spec lets an app have otherwise.
+    """
+
+    app_id: str = APP_ID
+    key: str = KEY
+    secret: str = attrs.field(default=SECRET, repr=False)
+    webhooks: tuple[WebhookEndpoint, ...] = ()
+    enabled: bool = True
+    client_events: bool = True
+    subscription_counts: bool = True
+    watchlist_events: bool = True
+    authorization_timeout: float | None = None
+    max_connections: int | None = None
+    max_client_events_per_second: int = 10
+    max_presence_members: int = 100
+    max_watchlist: int = 100
+    activity_timeout: int = 120
+    cache_ttl: float = 1800.0
+    webhook_delay: float = 3.0
+    webhook_batch_events: int = 20
+    webhook_batch_delay: float = 0.25
+    webhook_timeout: float = 4.0
+    webhook_retry_delay: float = 1.0
+    webhook_retry_for: float = 300.0
+    limits: Limits = DEFAULT_LIMITS

@@ -1,0 +1,87 @@
+"""The sending half of a client's WebSocket, and what the app knows of the client."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+
+import attrs
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pusher_channels.emulator.channels import Member
+from pusher_channels.emulator.frames import error_frame
+
+MAX_QUEUED_FRAMES = 5_000
+"""How far a client may fall behind before it is dropped: others are never kept waiting for it."""
+
+CLOSE_TIMEOUT = 5.0
+"""How long a client that does not read may hold up the close of its connection."""
+
+MAX_REASON_BYTES = 123
+"""What fits into a close frame."""
+
+
+@attrs.frozen
+class _Close:
+    code: int
+    reason: str
+
+
+class Connection:
+    """A connected client. `send` and `close` only queue, so that one event reaches 1,000 clients without a wait."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.socket_id = f"{secrets.randbelow(900_000) + 100_000}.{secrets.randbelow(900_000_000) + 100_000_000}"
+        self.subscriptions: dict[str, Member | None] = {}
+        """The channels subscribed to, with the member that this connection is in a presence channel."""
+        self.user: Member | None = None
+        """The signed-in user."""
+        self.watchlist: tuple[str, ...] = ()
+        self.client_event_times: deque[float] = deque()
+        """When the last client events came, for the rate limit."""
+        self._websocket = websocket
+        self._queue: deque[str | _Close] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self.writer = asyncio.get_running_loop().create_task(self._write_all())
+        """Ends when the connection is closed from this side, or the client is gone or too far behind."""
+
+    def send(self, frame: str) -> None:
+        """Queue a frame."""
+        if self._closing:
+            return
+        if len(self._queue) >= MAX_QUEUED_FRAMES:
+            self._closing = True
+            self.writer.cancel()
+            return
+        self._queue.append(frame)
+        self._wake.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what is queued. The code goes as a ``pusher:error`` too, for clients that see no close frames."""
+        if self._closing:
+            return
+        self._closing = True
+        self._queue.extend((error_frame(reason, code), _Close(code, reason)))
+        self._wake.set()
+        timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.writer.cancel)
+        self.writer.add_done_callback(lambda _: timer.cancel())
+
+    async def _write_all(self) -> None:
+        try:
+            while True:
+                while self._queue:
+                    item = self._queue.popleft()
+                    if isinstance(item, _Close):
+                        await self._websocket.close(item.code, _fit(item.reason))
+                        return
+                    await self._websocket.send_text(item)
+                self._wake.clear()
+                await self._wake.wait()
+        except WebSocketDisconnect:
+            return
+
+
+def _fit(reason: str) -> str:
+    return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")

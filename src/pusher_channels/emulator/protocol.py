@@ -1,0 +1,326 @@
+"""WebSocket protocol 7: what clients send, checked and carried out.
+
+https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protocol/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pusher_channels.emulator.app import App
+from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, ChannelKind, Member, channel_kind
+from pusher_channels.emulator.connection import Connection
+from pusher_channels.emulator.frames import PONG, channel_frame, error_frame, to_json
+from pusher_channels.emulator.signatures import InvalidAuthError, check_signin_auth, check_subscription_auth
+from pusher_channels_rest.errors import InvalidArgumentError
+from pusher_channels_rest.models import PresenceUser, SigninUser
+from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_event_data, check_event_name
+
+SUPPORTED_PROTOCOLS = range(4, 8)
+"""Protocols 1 to 3 are gone from the hosted service; 4 to 7 differ in nothing that matters here."""
+
+CLIENT_EVENT_PREFIX = "client-"
+
+
+class CommandError(Exception):
+    """A command is refused with a ``pusher:error``; the connection stays."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+async def serve_client(apps: Mapping[str, App], websocket: WebSocket) -> None:
+    """Serve one client from its handshake to its end. ``apps`` are those that run, by key."""
+    await websocket.accept()
+    connection = Connection(websocket)
+    app = _admit(apps, websocket, connection)
+    reader = asyncio.create_task(_read_all(app, websocket, connection)) if app is not None else None
+    try:
+        await asyncio.wait({connection.writer, reader} if reader else {connection.writer}, return_when="FIRST_COMPLETED")
+    finally:
+        if app is not None:
+            app.disconnect(connection)
+        tasks = [task for task in (connection.writer, reader) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _admit(apps: Mapping[str, App], websocket: WebSocket, connection: Connection) -> App | None:
+    key = websocket.path_params.get("key")
+    if key is None:
+        connection.close(4005, "Path not found")
+        return None
+    refusal = _refuse_version(websocket.query_params.get("protocol"), websocket.query_params.get("version"))
+    if refusal is not None:
+        connection.close(*refusal)
+        return None
+    app = apps.get(key)
+    if app is None:
+        connection.close(4001, f"App key {key} not in this cluster. Did you forget to specify the cluster?")
+        return None
+    config = app.config
+    if not config.enabled:
+        connection.close(4003, "Application disabled")
+        return None
+    if config.max_connections is not None and len(app.connections) >= config.max_connections:
+        connection.close(4004, "Application is over connection quota")
+        return None
+    app.connect(connection)
+    return app
+
+
+def _refuse_version(protocol: str | None, version: str | None) -> tuple[int, str] | None:
+    if protocol is None:
+        # Old JavaScript clients send their own version only, and it tells the protocol.
+        if version is None:
+            return 4008, "No protocol version supplied"
+        return None if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) else (4006, "Invalid version string format")
+    if not re.fullmatch("[0-9]{1,4}", protocol):
+        return 4006, "Invalid version string format"
+    return None if int(protocol) in SUPPORTED_PROTOCOLS else (4007, "Unsupported protocol version")
+
+
+async def _read_all(app: App, websocket: WebSocket, connection: Connection) -> None:
+    session = Session(app, connection)
+    timeout = app.config.authorization_timeout
+    timer = None
+    if timeout is not None:
+        timer = asyncio.get_running_loop().call_later(timeout, session.close_unless_authorized)
+    try:
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            session.receive(message.get("text"))
+    except WebSocketDisconnect:
+        return
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+class Session:
+    """What one client may do, and does."""
+
+    def __init__(self, app: App, connection: Connection) -> None:
+        self._app = app
+        self._connection = connection
+        self._commands: dict[str, Callable[[Mapping[str, object]], None]] = {
+            "pusher:ping": self._ping,
+            "pusher:pong": lambda _: None,
+            "pusher:subscribe": self._subscribe,
+            "pusher:unsubscribe": self._unsubscribe,
+            "pusher:signin": self._sign_in,
+        }
+
+    def receive(self, text: str | None) -> None:
+        """Carry out one message. None stands for a binary one."""
+        try:
+            if text is None:
+                raise CommandError("Binary WebSocket frames are not supported")
+            message = _parse_object(text)
+            if message is None:
+                raise CommandError("Invalid JSON")
+            event = message.get("event")
+            if not isinstance(event, str):
+                raise CommandError("Missing parameter: event")
+            if event.startswith(CLIENT_EVENT_PREFIX):
+                self._client_event(event, message)
+                return
+            command = self._commands.get(event)
+            if command is None:
+                raise CommandError(f"Unsupported event received on socket: {event}")
+            command(_data_of(message))
+        except CommandError as error:
+            self._app.log(f"{self._connection.socket_id} error: {error.message}")
+            self._connection.send(error_frame(error.message, error.code))
+
+    def close_unless_authorized(self) -> None:
+        """End a connection that has neither signed in nor an authorized subscription by now."""
+        connection = self._connection
+        if connection.user is None and not any(channel_kind(name).authorized for name in connection.subscriptions):
+            self._app.close(connection, 4009, "Connection not authorized within timeout")
+
+    def _ping(self, _: Mapping[str, object]) -> None:
+        self._connection.send(PONG)
+
+    # Subscriptions
+
+    def _subscribe(self, data: Mapping[str, object]) -> None:
+        name = _required_text(data, "channel")
+        if name.startswith(USER_CHANNEL_PREFIX):
+            self._subscribe_own(name)
+            return
+        try:
+            check_channel_name(name, "channel")
+        except InvalidArgumentError as error:
+            raise CommandError(f"Invalid channel name: {name} ({error.rule})") from None
+        if name in self._connection.subscriptions:
+            raise CommandError(f"Existing subscription to channel {name}")
+        kind = channel_kind(name)
+        member = self._authorize(name, kind, data) if kind.authorized else None
+        self._app.log(f"{self._connection.socket_id} subscribe {name}" + (f" as {member.user_id}" if member else ""))
+        self._app.subscribe(self._connection, name, member)
+
+    def _subscribe_own(self, name: str) -> None:
+        # Clients subscribe to their user's own channel after signin, without a signature. User events come anyway.
+        user = self._connection.user
+        if user is None or name.removeprefix(USER_CHANNEL_PREFIX) != user.user_id:
+            raise CommandError(f"Invalid channel name: {name} (the connection is not signed in as that user)")
+        self._connection.send(channel_frame("pusher_internal:subscription_succeeded", name, "{}"))
+
+    def _authorize(self, name: str, kind: ChannelKind, data: Mapping[str, object]) -> Member | None:
+        channel_data = data.get("channel_data")
+        if channel_data is not None and not isinstance(channel_data, str):
+            raise CommandError("Expected channel_data parameter to be a string")
+        socket_id = self._connection.socket_id
+        try:
+            check_subscription_auth(
+                self._app.config, data.get("auth"), socket_id=socket_id, channel_name=name, channel_data=channel_data
+            )
+        except InvalidAuthError as error:
+            raise CommandError(str(error)) from None
+        return self._member(name, channel_data) if kind.presence else None
+
+    def _member(self, name: str, channel_data: str | None) -> Member:
+        if channel_data is not None:
+            member = _parse_member(channel_data)
+        elif self._connection.user is not None:
+            member = self._connection.user
+        else:
+            raise CommandError("Missing parameter: channel_data (or a signed-in user) for a presence channel")
+        channel = self._app.channel(name)
+        limit = self._app.config.max_presence_members
+        if channel is not None and member.user_id not in channel.members and len(channel.members) >= limit:
+            raise CommandError(f"Presence channel {name} has reached its limit of {limit} members")
+        return member
+
+    def _unsubscribe(self, data: Mapping[str, object]) -> None:
+        name = _required_text(data, "channel")
+        if name.startswith(USER_CHANNEL_PREFIX):
+            return
+        if name not in self._connection.subscriptions:
+            raise CommandError(f"No current subscription to channel {name}, or subscription in progress")
+        self._app.log(f"{self._connection.socket_id} unsubscribe {name}")
+        self._app.unsubscribe(self._connection, name)
+
+    # Users
+
+    def _sign_in(self, data: Mapping[str, object]) -> None:
+        user_data = _required_text(data, "user_data")
+        try:
+            check_signin_auth(
+                self._app.config, data.get("auth"), socket_id=self._connection.socket_id, user_data=user_data
+            )
+        except InvalidAuthError as error:
+            raise CommandError(str(error)) from None
+        user, watchlist = self._parse_user(user_data)
+        current = self._connection.user
+        if current is not None:
+            if current.user_id != user.user_id:
+                raise CommandError("The connection is already associated with a different user id")
+            self._connection.send(to_json({"event": "pusher:signin_success", "data": to_json({"user_data": user_data})}))
+            return
+        limit = self._app.config.max_watchlist
+        self._app.log(f"{self._connection.socket_id} signin as {user.user_id}")
+        self._app.sign_in(self._connection, user, user_data, watchlist[:limit])
+        if len(watchlist) > limit:
+            raise CommandError(f"Watchlist limit exceeded: only the first {limit} users are watched", 4302)
+
+    def _parse_user(self, user_data: str) -> tuple[Member, tuple[str, ...]]:
+        fields = _parse_object(user_data)
+        if fields is None:
+            raise CommandError("Invalid user_data: it must be a JSON object")
+        watchlist = fields.get("watchlist")
+        within_limit = watchlist
+        if isinstance(watchlist, list):
+            # Signing in with too long a watchlist succeeds, so it must not reach the model, which refuses it.
+            within_limit = cast("list[object]", watchlist)[: self._app.config.max_watchlist]
+        try:
+            user = SigninUser.from_dict({**fields, "watchlist": within_limit})
+        except InvalidArgumentError as error:
+            raise CommandError(f"Invalid user_data: {error}") from None
+        watched = cast("list[str]", watchlist) if isinstance(watchlist, list) else []
+        return Member(user.id, user.user_info), tuple(dict.fromkeys(watched))
+
+    # Client events
+
+    def _client_event(self, event: str, message: Mapping[str, object]) -> None:
+        app = self._app
+        if not app.config.client_events:
+            raise CommandError(
+                "To send client events, you must enable this feature in the Settings page of your dashboard."
+            )
+        name = message.get("channel")
+        if not isinstance(name, str) or "data" not in message:
+            raise CommandError("Invalid client event (must contain channel and data)")
+        channel = app.channel(name)
+        if channel is None or name not in self._connection.subscriptions:
+            raise CommandError(f"Cannot broadcast client event (connection not subscribed to channel {name})")
+        if not channel.kind.authorized:
+            raise CommandError("Client event rejected - only supported on private and presence channels")
+        data = message["data"]
+        text = data if isinstance(data, str) else to_json(data)
+        try:
+            check_event_name(event, "event")
+            check_event_data(text, "data", limits=app.config.limits)
+        except InvalidArgumentError as error:
+            raise CommandError(f"Client event rejected - {error}") from None
+        self._count_client_event()
+        app.log(f"{self._connection.socket_id} {event} on {name}")
+        app.client_event(self._connection, channel, event, text)
+
+    def _count_client_event(self) -> None:
+        now = asyncio.get_running_loop().time()
+        times = self._connection.client_event_times
+        while times and times[0] <= now - 1.0:
+            times.popleft()
+        if len(times) >= self._app.config.max_client_events_per_second:
+            raise CommandError("Client event rejected due to rate limit", 4301)
+        times.append(now)
+
+
+def _parse_object(text: str) -> dict[str, object] | None:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def _data_of(message: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the data of a command: an object, which some clients send as JSON text."""
+    data = message.get("data")
+    if isinstance(data, str):
+        data = _parse_object(data)
+    return cast("dict[str, object]", data) if isinstance(data, dict) else {}
+
+
+def _required_text(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not value:
+        raise CommandError(f"Missing parameter: data.{name}")
+    return value
+
+
+def _parse_member(channel_data: str) -> Member:
+    fields = _parse_object(channel_data)
+    if fields is None:
+        raise CommandError("Invalid channel_data: it must be a JSON object")
+    if not isinstance(fields.get("user_info", {}), (dict, type(None))):
+        raise CommandError("user_info supplied to presence subscription is invalid - if supplied it must be a type of hash")
+    try:
+        check_channel_data(channel_data, "channel_data")
+        user = PresenceUser.from_dict(fields)
+    except InvalidArgumentError as error:
+        raise CommandError(f"Invalid channel_data: {error}") from None
+    return Member(str(user.user_id), user.user_info)

@@ -1,0 +1,258 @@
+"""The emulator as a running server: uvicorn on a thread of its own, which owns all state."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from pusher_channels.emulator import config as defaults
+from pusher_channels.emulator.app import App, PublishedEvent
+from pusher_channels.emulator.asgi import make_asgi_app
+from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+BACKLOG = 2048
+MAX_MESSAGE_BYTES = 1024 * 1024
+PONG_TIMEOUT = 30
+CLOSE_GRACE = 0.2
+"""How long clients get to answer a close before their sockets are shut."""
+
+
+class Emulator:
+    """A local Pusher Channels server, for development and tests.
+
+        with Emulator() as server:
+            pusher = Pusher.from_url(server.url)
+
+    It runs on a thread of its own, so it can be used from plain code and from a running event loop alike
+    (``async with``). Any number may run at once; each has its own port and its own state.
+    """
+
+    def __init__(
+        self,
+        app_id: str = defaults.APP_ID,
+        key: str = defaults.KEY,
+        secret: str = defaults.SECRET,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        webhook_url: str | None = None,
+        apps: Sequence[AppConfig] | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        """Describe a server. It starts with `start`, or as a context manager.
+
+        Args:
+            app_id: The app's id.
+            key: The app's key.
+            secret: The key's secret. It is a development secret: the URL shows it.
+            host: Where to listen.
+            port: The port, or 0 for a free one.
+            webhook_url: Where webhooks are sent, if anywhere.
+            apps: Apps with settings of their own, in place of the one that the arguments above describe.
+            log: Called with one line for each request and event, on the server's thread.
+
+        Raises:
+            ValueError: Two apps have the same id or key, or there is none.
+        """
+        webhooks = () if webhook_url is None else (WebhookEndpoint(webhook_url),)
+        if apps is None:
+            apps = (AppConfig(app_id=app_id, key=key, secret=secret, webhooks=webhooks),)
+        self.apps = tuple(apps)
+        if not self.apps or len({app.key for app in self.apps}) < len(self.apps):
+            raise ValueError("apps: at least one app, each with a key of its own")
+        if len({app.app_id for app in self.apps}) < len(self.apps):
+            raise ValueError("apps: each app needs an app_id of its own")
+        self.host = host
+        self._port = port
+        self._log = log
+        self._running: _Running | None = None
+
+    def __repr__(self) -> str:
+        return f"Emulator(host={self.host!r}, port={self.port}, apps={[app.app_id for app in self.apps]})"
+
+    @property
+    def port(self) -> int:
+        """The port: once it is started the real one."""
+        return self._port if self._running is None else self._running.port
+
+    @property
+    def url(self) -> str:
+        """The URL of the first app with its credentials, as ``Pusher.from_url`` and ``PUSHER_URL`` take it."""
+        return self.url_of(self.apps[0])
+
+    def url_of(self, app: AppConfig) -> str:
+        """Return the URL of an app."""
+        return f"http://{app.key}:{app.secret}@{self._netloc}/apps/{app.app_id}"
+
+    @property
+    def websocket_url(self) -> str:
+        """The URL at which clients of the first app connect."""
+        return f"ws://{self._netloc}/app/{self.apps[0].key}?protocol=7"
+
+    @property
+    def published(self) -> tuple[PublishedEvent, ...]:
+        """What the HTTP API took so far, in all apps, oldest first."""
+        if self._running is None:
+            return ()
+        return tuple(sorted(self._running.published(), key=lambda event: event.time))
+
+    @property
+    def _netloc(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def start(self) -> Self:
+        """Start to listen. Returns when clients can connect.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            RuntimeError: It is running already.
+        """
+        if self._running is not None:
+            raise RuntimeError("this emulator is running already")
+        self._running = _Running(self.apps, self.host, self._port, self._log or _no_log)
+        return self
+
+    def stop(self) -> None:
+        """Stop: close all connections, forget all state. Harmless when it is not running."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+
+def _no_log(_: str) -> None:
+    pass
+
+
+class _Running:
+    """One run of an emulator, from the bound socket to the joined thread."""
+
+    def __init__(self, apps: Sequence[AppConfig], host: str, port: int, log: Callable[[str], None]) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self.port: int = self._socket.getsockname()[1]
+        self._configs = apps
+        self._log = log
+        self._apps: tuple[App, ...] = ()
+        self._started: Future[None] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name=f"pusher-emulator-{self.port}", daemon=True)
+        self._thread.start()
+        self._started.result()
+
+    def published(self) -> list[PublishedEvent]:
+        # A list only ever grows at its end: a copy made from another thread is a moment of it.
+        return [event for app in self._apps for event in tuple(app.published)]
+
+    def stop(self) -> None:
+        if self._loop is not None:
+            # Closed already if the server ended by itself.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+        finally:
+            self._socket.close()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._apps = tuple(App(config, self._log) for config in self._configs)
+        config = uvicorn.Config(
+            make_asgi_app(self._apps, self._log),
+            loop="asyncio",
+            http=H11Protocol,
+            ws=WebSocketsSansIOProtocol,
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
+            ws_ping_interval=min(app.activity_timeout for app in self._configs),
+            ws_ping_timeout=PONG_TIMEOUT,
+            interface="asgi3",
+            lifespan="off",
+            workers=1,
+            backlog=BACKLOG,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        await _Server(config, self._apps, self._stop, self._started).serve(sockets=[self._socket])
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says when it is ready, and stops at once instead of at its next poll."""
+
+    def __init__(
+        self, config: uvicorn.Config, apps: Sequence[App], stop: asyncio.Event, started: Future[None]
+    ) -> None:
+        super().__init__(config)
+        self._apps = apps
+        self._stop = stop
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started.set_result(None)
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # keeps the Date header right
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), timeout=1)
+                return
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for app in self._apps:
+            for connection in list(app.connections.values()):
+                app.close(connection, 4200, "The emulator is stopping")
+            await app.aclose()
+        connections = self.server_state.connections
+        for protocol in list(connections):
+            if not isinstance(protocol, WebSocketsSansIOProtocol):
+                protocol.shutdown()
+        deadline = asyncio.get_running_loop().time() + CLOSE_GRACE
+        while connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
+        for protocol in list(connections):
+            protocol.transport.abort()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,152 @@
+"""Webhooks: batched, signed, sent, and sent again until they are taken.
+
+A webhook is built once. A retry sends the same bytes under the same signature, as the hosted service does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable, Coroutine, Hashable
+
+import attrs
+import httpx
+
+from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
+from pusher_channels.emulator.frames import to_json
+from pusher_channels_rest.models import WebhookBody
+from pusher_channels_rest.webhooks import WebhookEvent
+
+Log = Callable[[str], None]
+
+
+@attrs.frozen
+class Webhook:
+    """A signed request, ready to be sent as often as it takes."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str] = attrs.field(repr=False)
+    names: tuple[str, ...]
+
+
+class WebhookSender:
+    """An app's webhooks: what happened goes in, signed requests go out to each endpoint."""
+
+    def __init__(self, config: AppConfig, log: Log) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._delay = config.webhook_delay
+        self._delayed: dict[Hashable, asyncio.TimerHandle] = {}
+        # No proxy: a development server's webhooks go to the developer's own machine.
+        self._client = httpx.AsyncClient(timeout=config.webhook_timeout, trust_env=False) if config.webhooks else None
+        self._queues = tuple(_EndpointQueue(config, endpoint, self._client, log) for endpoint in config.webhooks) if self._client else ()
+
+    def emit(self, event: WebhookEvent) -> None:
+        """Send the event in the next webhook."""
+        for queue in self._queues:
+            queue.put(event)
+
+    def emit_later(self, key: Hashable, event: WebhookEvent) -> None:
+        """Send the event after the app's delay, unless `cancel` is called for the key before."""
+
+        def emit() -> None:
+            del self._delayed[key]
+            self.emit(event)
+
+        self._delayed[key] = self._loop.call_later(self._delay, emit)
+
+    def cancel(self, key: Hashable) -> bool:
+        """Take back what `emit_later` was given. False if there is nothing, or it is sent already."""
+        handle = self._delayed.pop(key, None)
+        if handle is None:
+            return False
+        handle.cancel()
+        return True
+
+    async def aclose(self) -> None:
+        """Stop: webhooks not yet sent are dropped, as the process ends anyway."""
+        for handle in self._delayed.values():
+            handle.cancel()
+        self._delayed.clear()
+        for queue in self._queues:
+            await queue.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+
+
+class _EndpointQueue:
+    """One endpoint's events. First attempts go one after another, so that a receiver sees them in order."""
+
+    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, client: httpx.AsyncClient, log: Log) -> None:
+        self._config = config
+        self._endpoint = endpoint
+        self._client = client
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[WebhookEvent] = []
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._ready: asyncio.Queue[Webhook] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._start(self._send_in_order())
+
+    def put(self, event: WebhookEvent) -> None:
+        if not self._endpoint.wants(event.name):
+            return
+        self._batch.append(event)
+        if len(self._batch) >= self._config.webhook_batch_events:
+            self._flush()
+        elif self._flush_timer is None:
+            self._flush_timer = self._loop.call_later(self._config.webhook_batch_delay, self._flush)
+
+    async def aclose(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        events, self._batch = tuple(self._batch), []
+        body = to_json(WebhookBody(time_ms=time.time_ns() // 1_000_000, events=events).to_dict()).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "pusher-webhooks",
+            "X-Pusher-Key": self._config.key,
+            "X-Pusher-Signature": hmac.digest(self._config.secret.encode(), body, "sha256").hex(),
+        }
+        self._ready.put_nowait(Webhook(self._endpoint.url, body, headers, tuple(event.name for event in events)))
+
+    async def _send_in_order(self) -> None:
+        while True:
+            webhook = await self._ready.get()
+            if not await self._attempt(webhook):
+                # What comes after must not wait for a receiver that is down for one event only.
+                self._start(self._retry(webhook))
+
+    async def _retry(self, webhook: Webhook) -> None:
+        give_up_at = self._loop.time() + self._config.webhook_retry_for
+        delay = self._config.webhook_retry_delay
+        while self._loop.time() + delay < give_up_at:
+            await asyncio.sleep(delay)
+            if await self._attempt(webhook):
+                return
+            delay *= 2
+        self._log(f"webhook given up: {' '.join(webhook.names)}")
+
+    async def _attempt(self, webhook: Webhook) -> bool:
+        try:
+            response = await self._client.post(webhook.url, content=webhook.body, headers=webhook.headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._log(f"webhook {webhook.url} failed ({type(error).__name__}): {' '.join(webhook.names)}")
+            return False
+        self._log(f"webhook {webhook.url} {response.status_code}: {' '.join(webhook.names)}")
+        return response.is_success

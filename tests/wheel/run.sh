@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs the unit and vector tests against the built wheel, in empty environments: nothing of the source tree is on the path.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# The oldest supported Python is the one that made .venv; the newest is the highest that this machine has.
+newest=""
+for minor in 20 19 18 17 16 15 14 13 12 11; do
+  for candidate in "python3.$minor" "$HOME"/.pyenv/versions/3."$minor".*/bin/python; do
+    if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c 'import venv' 2>/dev/null; then newest=$candidate; break 2; fi
+  done
+done
+oldest="$root/.venv/bin/python"
+
+for python in "$oldest" "$newest"; do
+  name=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  echo "== wheel on Python $name"
+  "$python" -m venv "$scratch/$name"
+  "$scratch/$name/bin/python" -m pip install --quiet --require-hashes --requirement "$root/requirements/wheel.txt"
+  "$scratch/$name/bin/python" -m pip install --quiet --no-deps "$root"/dist/*.whl
+  mkdir -p "$scratch/tests-$name"
+  cp -r "$root/tests/unit" "$root/tests/vectors" "$scratch/tests-$name/"
+  (cd "$scratch/tests-$name" && "$scratch/$name/bin/python" -m pytest -q -c "$root/pyproject.toml" --rootdir . \
+    -o pythonpath= -o cache_dir="$scratch/cache" -o testpaths= unit vectors)
+done
