@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, ChannelKind, Member, channel_kind
 from pusher_channels.emulator.connection import Connection
-from pusher_channels.emulator.frames import PONG, channel_frame, error_frame, to_json
+from pusher_channels.emulator.frames import PONG, channel_frame, connection_frame, error_frame, to_json
 from pusher_channels.emulator.signatures import InvalidAuthError, check_signin_auth, check_subscription_auth
 from pusher_channels_rest.errors import InvalidArgumentError
 from pusher_channels_rest.models import PresenceUser, SigninUser
@@ -42,13 +42,14 @@ async def serve_client(apps: Mapping[str, App], websocket: WebSocket) -> None:
     await websocket.accept()
     connection = Connection(websocket)
     app = _admit(apps, websocket, connection)
-    reader = asyncio.create_task(_read_all(app, websocket, connection)) if app is not None else None
+    tasks = [connection.writer]
+    if app is not None:
+        tasks.append(asyncio.create_task(_read_all(app, websocket, connection)))
     try:
-        await asyncio.wait({connection.writer, reader} if reader else {connection.writer}, return_when="FIRST_COMPLETED")
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         if app is not None:
             app.disconnect(connection)
-        tasks = [task for task in (connection.writer, reader) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -228,7 +229,7 @@ class Session:
         if current is not None:
             if current.user_id != user.user_id:
                 raise CommandError("The connection is already associated with a different user id")
-            self._connection.send(to_json({"event": "pusher:signin_success", "data": to_json({"user_data": user_data})}))
+            self._connection.send(connection_frame("pusher:signin_success", {"user_data": user_data}))
             return
         limit = self._app.config.max_watchlist
         self._app.log(f"{self._connection.socket_id} signin as {user.user_id}")
@@ -317,7 +318,9 @@ def _parse_member(channel_data: str) -> Member:
     if fields is None:
         raise CommandError("Invalid channel_data: it must be a JSON object")
     if not isinstance(fields.get("user_info", {}), (dict, type(None))):
-        raise CommandError("user_info supplied to presence subscription is invalid - if supplied it must be a type of hash")
+        raise CommandError(
+            "user_info supplied to presence subscription is invalid - if supplied it must be a type of hash"
+        )
     try:
         check_channel_data(channel_data, "channel_data")
         user = PresenceUser.from_dict(fields)

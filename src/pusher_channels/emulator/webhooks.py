@@ -38,9 +38,7 @@ class WebhookSender:
         self._loop = asyncio.get_running_loop()
         self._delay = config.webhook_delay
         self._delayed: dict[Hashable, asyncio.TimerHandle] = {}
-        # No proxy: a development server's webhooks go to the developer's own machine.
-        self._client = httpx.AsyncClient(timeout=config.webhook_timeout, trust_env=False) if config.webhooks else None
-        self._queues = tuple(_EndpointQueue(config, endpoint, self._client, log) for endpoint in config.webhooks) if self._client else ()
+        self._queues = tuple(_EndpointQueue(config, endpoint, log) for endpoint in config.webhooks)
 
     def emit(self, event: WebhookEvent) -> None:
         """Send the event in the next webhook."""
@@ -71,17 +69,16 @@ class WebhookSender:
         self._delayed.clear()
         for queue in self._queues:
             await queue.aclose()
-        if self._client is not None:
-            await self._client.aclose()
 
 
 class _EndpointQueue:
     """One endpoint's events. First attempts go one after another, so that a receiver sees them in order."""
 
-    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, client: httpx.AsyncClient, log: Log) -> None:
+    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, log: Log) -> None:
         self._config = config
         self._endpoint = endpoint
-        self._client = client
+        # No proxy: a development server's webhooks go to the developer's own machine.
+        self._client = httpx.AsyncClient(timeout=config.webhook_timeout, trust_env=False)
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._batch: list[WebhookEvent] = []
@@ -105,6 +102,7 @@ class _EndpointQueue:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)

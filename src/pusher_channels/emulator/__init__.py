@@ -1,0 +1,37 @@
+"""A local Pusher Channels server, for development and tests: no account, no network, nothing kept.
+
+    with Emulator() as server:
+        pusher = Pusher.from_url(server.url)
+
+It needs the extra: ``pip install 'pusher-channels-sdk[emulator]'``. From a shell: ``pusher-channels emulator``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pusher_channels.emulator.app import PublishedEvent
+    from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
+    from pusher_channels.emulator.server import Emulator
+
+__all__ = ["AppConfig", "Emulator", "PublishedEvent", "WebhookEndpoint"]
+
+# Loaded when first used: the command's help needs none of the servers behind it.
+_MODULES = {
+    "AppConfig": "pusher_channels.emulator.config",
+    "Emulator": "pusher_channels.emulator.server",
+    "PublishedEvent": "pusher_channels.emulator.app",
+    "WebhookEndpoint": "pusher_channels.emulator.config",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,63 @@
+"""The HTTP API over ASGI: routing, authentication, and the answers' form. `operations` says what each call does.
+
+Success is JSON, an error is plain text that ends in a newline, as the hosted service answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from pusher_channels.emulator.app import App
+from pusher_channels.emulator.frames import to_json
+from pusher_channels.emulator.operations import OPERATIONS, Answer, Call, Handler
+from pusher_channels.emulator.request_auth import ApiError, SignedRequest, authenticate, check_body
+
+Log = Callable[[str], None]
+
+
+def api_routes(apps: Mapping[str, App], log: Log) -> list[Route]:
+    """Make a route for each operation. ``apps`` are those that run, by key."""
+    return [
+        Route(operation.path, _endpoint(handler, apps, log), methods=[operation.method])
+        for operation, handler in OPERATIONS.items()
+    ]
+
+
+async def not_found(request: Request, _: Exception) -> Response:
+    """Answer a path or method that no operation has."""
+    return PlainTextResponse("404 NOT FOUND\n", 404)
+
+
+def _endpoint(handler: Handler, apps: Mapping[str, App], log: Log) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            answer = await _serve(handler, apps, request)
+        except ApiError as error:
+            log(f"{request.method} {request.url.path} {error.status} {error.text}")
+            return PlainTextResponse(error.text + "\n", error.status)
+        log(f"{request.method} {request.url.path} {answer.status}" + (f" {answer.note}" if answer.note else ""))
+        if answer.body is None:
+            return Response(status_code=answer.status)
+        return Response(to_json(answer.body), answer.status, media_type="application/json")
+
+    return endpoint
+
+
+async def _serve(handler: Handler, apps: Mapping[str, App], request: Request) -> Answer:
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    signed = SignedRequest(request.method, request.scope["raw_path"].decode("latin-1"), query)
+    app = authenticate(apps, signed, time.time())
+    body = await request.body()
+    check_body(signed, body)
+    parameters = dict(request.path_params)
+    if parameters.pop("app_id") != app.config.app_id:
+        raise ApiError(400, "Token validated, but invalid for app undefined")
+    if not app.config.enabled:
+        raise ApiError(403, "Application disabled")
+    return handler(app, Call(path=parameters, query=signed.own_values, body=body))
