@@ -12,6 +12,7 @@ from .document import (
     Operation,
     all_schemas,
     document,
+    errors,
     operation,
     reachable,
     resolve,
@@ -219,6 +220,17 @@ def test_info_is_one_comma_list(operation_id: str) -> None:
     (info,) = (each for each in operation(operation_id).parameters if each["name"] == "info")
     assert (info["style"], info["explode"], info["allowReserved"]) == ("form", False, True)
     assert info["schema"]["type"] == "array"
+
+
+def test_info_of_one_channel_is_a_closed_list_and_that_of_all_is_open() -> None:
+    of_all, of_one = (
+        next(each["schema"]["items"] for each in operation(operation_id).parameters if each["name"] == "info")
+        for operation_id in ("channels/list", "channels/get")
+    )
+    assert of_one["enum"] == ["user_count", "subscription_count", "cache"]
+    assert errors(of_one, "connection_count") != []
+    assert errors(of_all, "connection_count") == []
+    assert errors(of_all, "a,b") != []
 
 
 @every_operation
