@@ -102,7 +102,7 @@ def httpx_aiohttp(context: ssl.SSLContext, ca: Path) -> httpx.AsyncBaseTransport
 
 
 def ours(context: ssl.SSLContext, ca: Path) -> httpx.AsyncBaseTransport:
-    from aiohttp_transport import AiohttpTransport
+    from pusher_channels._async_client import AiohttpTransport
 
     return AiohttpTransport(context, LIMITS)
 

@@ -369,7 +369,7 @@ def httpx_aiohttp(limits: httpx.Limits, context: ssl.SSLContext | None = None, p
 
 
 def ours(limits: httpx.Limits, context: ssl.SSLContext | None = None, proxy: httpx.Proxy | None = None) -> Any:
-    from aiohttp_transport import AiohttpTransport
+    from pusher_channels._async_client import AiohttpTransport
 
     return AiohttpTransport(context or ssl.create_default_context(), limits, proxy)
 

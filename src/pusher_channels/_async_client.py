@@ -1,4 +1,6 @@
-"""The transport that docs/async-transport.md chooses, in the form that was measured: httpx in front, aiohttp below."""
+"""The async client's HTTP: httpx in front, aiohttp below. docs/async-transport.md tells why, with figures."""
+
+from __future__ import annotations
 
 import asyncio
 import ssl

@@ -1,0 +1,105 @@
+"""Request signing: the pure function, and the httpx.Auth."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from pusher_channels import InvalidArgumentError, SignatureAuth
+from pusher_channels.signing import sign_request, string_to_sign
+from tests.unit.support import KEY, SECRET, Recorder
+
+BODY = b'{"name":"foo","channels":["project-3"],"data":"{\\"some\\":\\"data\\"}"}'
+
+
+def test_worked_example_of_the_documentation() -> None:
+    query = sign_request("POST", "/apps/3/events", {}, BODY, key=KEY, secret=SECRET, timestamp=1353088179)
+    assert query == {
+        "auth_key": KEY,
+        "auth_timestamp": "1353088179",
+        "auth_version": "1.0",
+        "body_md5": "ec365a775a4cd0599faeb73354201b6f",
+        "auth_signature": "da454824c97ba181a32ccc17a72625ba02771f50b50e1e7430e47a1f3f457e6c",
+    }
+
+
+def test_query_values_are_signed_raw_and_get_has_no_body_md5() -> None:
+    given = {"info": "user_count,subscription_count", "filter_by_prefix": "presence-"}
+    query = sign_request("get", "/apps/3/channels", given, None, key=KEY, secret=SECRET, timestamp=1)
+    message = (
+        "GET\n/apps/3/channels\nauth_key=278d425bdf160c739803&auth_timestamp=1&auth_version=1.0"
+        "&filter_by_prefix=presence-&info=user_count,subscription_count"
+    )
+    assert query["auth_signature"] == hmac.new(SECRET.encode(), message.encode(), "sha256").hexdigest()
+    assert "body_md5" not in query
+    assert sign_request("GET", "/x", None, b"", key=KEY, secret=SECRET, timestamp=1).keys() == {
+        "auth_key",
+        "auth_timestamp",
+        "auth_version",
+        "auth_signature",
+    }
+
+
+def test_keys_are_lower_cased_and_sorted_only_in_the_text_that_is_signed() -> None:
+    assert string_to_sign("post", "/p", [("B", "2"), ("a", "1")]) == "POST\n/p\na=1&B=2".replace("B", "b")
+    assert sign_request("GET", "/p", {"Info": "x"}, None, key="k", secret="s", timestamp=1)["Info"] == "x"
+
+
+@pytest.mark.parametrize("name", ["auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5", "Auth_Key"])
+def test_reserved_query_keys_are_refused(name: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        sign_request("GET", "/p", {name: "forged-value"}, None, key=KEY, secret=SECRET, timestamp=1)
+    assert name in caught.value.argument
+    assert "forged-value" not in str(caught.value)
+
+
+def test_a_path_without_its_slash_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="path: must start with a slash"):
+        sign_request("GET", "apps/3", None, None, key=KEY, secret=SECRET, timestamp=1)
+
+
+def verify(method: str, url: httpx.URL, body: bytes) -> None:
+    """Check a signed URL as the server does: with nothing of ours."""
+    parts = urlsplit(str(url))
+    pairs = dict(parse_qsl(parts.query, strict_parsing=True))
+    signature = pairs.pop("auth_signature")
+    text = "&".join(f"{name}={value}" for name, value in sorted(pairs.items()))
+    message = f"{method}\n{parts.path}\n{text}"
+    assert signature == hmac.new(SECRET.encode(), message.encode(), "sha256").hexdigest()
+    assert pairs.get("body_md5") == (hashlib.md5(body).hexdigest() if body else None)
+
+
+def test_auth_signs_what_is_sent_and_leaves_no_signature_behind(recorder: Recorder) -> None:
+    auth = SignatureAuth(KEY, SECRET, clock=lambda: 1353088179.9)
+    with httpx.Client(transport=httpx.MockTransport(recorder), auth=auth) as client:
+        response = client.post("http://h/apps/3/events?b=%2C%26&a=1&a=2", content=BODY)
+        assert b"auth_signature" not in response.request.url.query
+        request = client.build_request("GET", "http://h/apps/3/channels/a@=,;.", params={"info": "a,b&c d+e"})
+        client.send(request)
+        client.send(request)
+    for index, url in enumerate(recorder.urls[1:]):
+        assert url.params["auth_timestamp"] == "1353088179"
+        verify("GET", url, b"")
+        assert url.raw_path.startswith(b"/apps/3/channels/a@=,;.?"), index
+    assert recorder.urls[0].params.get_list("a") == ["1", "2"]
+    assert recorder.urls[0].params["b"] == ",&"
+    # Escaped on the wire: `;`, `+` and `&` mean other things to some servers.
+    assert b"info=a%2Cb%26c%20d%2Be" in recorder.urls[1].query
+
+
+async def test_auth_serves_async_clients(recorder: Recorder) -> None:
+    async def handle(request: httpx.Request) -> httpx.Response:
+        return recorder(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle), auth=SignatureAuth(KEY, SECRET)) as client:
+        await client.post("http://h/apps/3/events", content=BODY)
+    verify("POST", recorder.urls[0], BODY)
+
+
+def test_auth_hides_the_secret() -> None:
+    auth = SignatureAuth(KEY, SECRET)
+    assert SECRET not in repr(auth) + repr(vars(auth))
