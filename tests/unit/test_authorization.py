@@ -121,7 +121,7 @@ def test_longest_names(pusher: Pusher) -> None:
         ({"user_id": "1", "user_info": {"x": "y" * 1024}}, "user"),
         ({"user_id": "1", "user_info": {"x": float("nan")}}, "user"),
         ({"user_id": "1", "user_info": {"x": "\ud800"}}, "user"),
-        ({"user_id": "1", "user_info": {"x": datetime(2026, 1, 1)}}, "user"),  # noqa: DTZ001
+        ({"user_id": "1", "user_info": {"x": datetime(2026, 1, 1)}}, "user"),
         ({"user_id": "1", "user_info": {"x": object()}}, "user"),
         ("user", "user"),
         (["user_id"], "user"),

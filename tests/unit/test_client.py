@@ -116,7 +116,11 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
     ("events[1]", lambda p: p.trigger_batch([Event("c", "e", "d"), {"channel": "c"}]), "Event"),  # type: ignore[list-item]  # pyright: ignore
     ("events[0].channel", lambda p: p.trigger_batch([Event("c d", "e", "d")]), ""),
     ("events[0].name", lambda p: p.trigger_batch([Event("c", "", "d")]), ""),
-    ("events[3].data", lambda p: p.trigger_batch([Event("c", "e", "d")] * 3 + [Event("c", "e", "x" * 10_241)]), "10240"),
+    (
+        "events[3].data",
+        lambda p: p.trigger_batch([Event("c", "e", "d")] * 3 + [Event("c", "e", "x" * 10_241)]),
+        "10240",
+    ),
     ("events[0].data", lambda p: p.trigger_batch([Event("c", "e", object())]), ""),
     ("events[0].socket_id", lambda p: p.trigger_batch([Event("c", "e", "d", socket_id="bogus:1")]), ""),
     ("events[0].info[0]", lambda p: p.trigger_batch([Event("c", "e", "d", info=["x"])]), ""),
@@ -194,7 +198,9 @@ def test_notify_needs_a_payload_and_a_host(recorder: Recorder) -> None:
 )
 def test_notify(recorder: Recorder, options: dict[str, object], origin: str) -> None:
     recorder.status, recorder.content = 202, b'{"number_of_subscribers": 10}'
-    result = recorder.sync(**options).notify(["donuts"], apns={"aps": {"alert": {"body": "hi"}}}, webhook_url="http://w")
+    result = recorder.sync(**options).notify(
+        ["donuts"], apns={"aps": {"alert": {"body": "hi"}}}, webhook_url="http://w"
+    )
     assert result.number_of_subscribers == 10
     assert f"{recorder.urls[0].scheme}://{recorder.urls[0].netloc.decode()}" == origin
     assert recorder.urls[0].path == "/server_api/v1/apps/3/notifications"
@@ -380,4 +386,6 @@ def test_twins_have_the_same_names_and_signatures() -> None:
 def test_every_keyword_of_the_constructor_is_spelled_out_in_the_others() -> None:
     keywords = {name for name, p in inspect.signature(Pusher.__init__).parameters.items() if p.kind is p.KEYWORD_ONLY}
     for method in (Pusher.from_url, Pusher.from_env):
-        assert {name for name, p in inspect.signature(method).parameters.items() if p.kind is p.KEYWORD_ONLY} == keywords
+        assert {
+            name for name, p in inspect.signature(method).parameters.items() if p.kind is p.KEYWORD_ONLY
+        } == keywords

@@ -118,7 +118,9 @@ def test_a_bad_option_is_refused_by_name(client: type[Pusher | AsyncPusher], opt
     ],
 )
 @BOTH
-def test_bad_credentials_are_refused(client: type[Pusher | AsyncPusher], arguments: tuple[str, str, str], option: str) -> None:
+def test_bad_credentials_are_refused(
+    client: type[Pusher | AsyncPusher], arguments: tuple[str, str, str], option: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         client(*arguments)
     assert caught.value.option == option
@@ -261,6 +263,6 @@ def test_nothing_shows_the_secrets() -> None:
 
 
 def test_errors_survive_pickling() -> None:
-    error = pickle.loads(pickle.dumps(ConfigurationError("host", "must be"))) 
+    error = pickle.loads(pickle.dumps(ConfigurationError("host", "must be")))
     assert isinstance(error, PusherError)
     assert str(error) == "host: must be"

@@ -72,7 +72,8 @@ def test_first_key_encrypts_and_all_decrypt() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["", "null", "[]", "{}", '{"nonce":"AA==","ciphertext":"AA=="}', SEALED[:-1] + ',"x":1}', "x" * 100, "[" * 10_000]
+    "data",
+    ["", "null", "[]", "{}", '{"nonce":"AA==","ciphertext":"AA=="}', SEALED[:-1] + ',"x":1}', "x" * 100, "[" * 10_000],
 )
 def test_what_is_not_sealed_does_not_decrypt(data: str) -> None:
     with pytest.raises(EncryptionError):
@@ -146,7 +147,11 @@ def sent(body: object) -> bytes:
         ("/apps/3/events", (), json.dumps({"channel": CHANNEL, "data": "plain"}).encode("utf-16")),
         ("/apps/3/events", (), b"channel=private-encrypted-x&data=plain"),
         ("/apps/3/events", (), sent({"data": {"channel": CHANNEL}, "channel": "x", "deep": [{"channel": CHANNEL}]})),
-        ("/apps/3/batch_events", (), sent({"batch": [{"channel": "a", "data": "x"}, {"channel": CHANNEL, "data": "x"}]})),
+        (
+            "/apps/3/batch_events",
+            (),
+            sent({"batch": [{"channel": "a", "data": "x"}, {"channel": CHANNEL, "data": "x"}]}),
+        ),
         ("/apps/3/events", (("channel", CHANNEL), ("data", "plain")), None),
         ("/apps/3/events", (("channels[]", CHANNEL),), sent({"name": "e", "data": "plain"})),
         (f"/apps/3/channels/{CHANNEL}/events", (("name", "e"),), b"plain"),

@@ -80,7 +80,19 @@ def test_the_servers_echo_of_the_signature_is_redacted(recorder: Recorder) -> No
 
 @pytest.mark.parametrize("status", [200, 202])
 @pytest.mark.parametrize(
-    "content", [b"", b"OK", b"<html>", b"null", b"[]", b'"x"', b"\xff\xfe", b'{"channels": 7}', b'{"channels":{"a":7}}', b"[" * 100_000]
+    "content",
+    [
+        b"",
+        b"OK",
+        b"<html>",
+        b"null",
+        b"[]",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"channels": 7}',
+        b'{"channels":{"a":7}}',
+        b"[" * 100_000,
+    ],
 )
 async def test_a_success_that_is_none(recorder: Recorder, status: int, content: bytes) -> None:
     recorder.status, recorder.content = status, content
@@ -136,12 +148,12 @@ async def test_a_refused_connection() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port: int = unused.getsockname()[1]
-    with Pusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False) as pusher:
-        with pytest.raises(APIConnectionError) as caught:
-            pusher.trigger("c", "e", "d")
-    async with AsyncPusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False) as pusher_async:
+    pusher = Pusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False)
+    with pusher, pytest.raises(APIConnectionError) as caught:
+        pusher.trigger("c", "e", "d")
+    async with AsyncPusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False) as asynchronous:
         with pytest.raises(APIConnectionError) as twin:
-            await pusher_async.trigger("c", "e", "d")
+            await asynchronous.trigger("c", "e", "d")
     for error in (caught.value, twin.value):
         assert type(error) is APIConnectionError
         assert "auth_signature" not in f"{error} {error.__cause__!r}"

@@ -49,7 +49,9 @@ def test_keys_are_lower_cased_and_sorted_only_in_the_text_that_is_signed() -> No
     assert sign_request("GET", "/p", {"Info": "x"}, None, key="k", secret="s", timestamp=1)["Info"] == "x"
 
 
-@pytest.mark.parametrize("name", ["auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5", "Auth_Key"])
+@pytest.mark.parametrize(
+    "name", ["auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5", "Auth_Key"]
+)
 def test_reserved_query_keys_are_refused(name: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         sign_request("GET", "/p", {name: "forged-value"}, None, key=KEY, secret=SECRET, timestamp=1)
