@@ -1,0 +1,121 @@
+"""What the generator is told besides the spec: pins, names that are taken, and what the handwritten layer needs."""
+
+from __future__ import annotations
+
+PACKAGE = "pusher_channels_rest"
+"""The import name of the generated package."""
+
+GENERATOR_PIN = "0.29.1"
+"""The version of openapi-python-client that this generator was written for. Its parser is no public API."""
+
+RUFF_PIN = "0.17.6"
+"""The version of ruff that formats the output. Another one may format it in another way."""
+
+APP_ID = "app_id"
+"""The path parameter that comes from the client's credentials: no method takes it."""
+
+CLIENT_NAMES = frozenset(
+    {
+        "aclose",
+        "app_id",
+        "authenticate_user",
+        "authenticate_user_form",
+        "authorize_channel",
+        "authorize_channel_form",
+        "call",
+        "close",
+        "cluster",
+        "deadline",
+        "encryption_master_key_base64",
+        "from_env",
+        "from_url",
+        "host",
+        "http_client",
+        "json_encoder",
+        "key",
+        "limits",
+        "max_batch_events",
+        "max_data_bytes",
+        "max_retries",
+        "notify",
+        "port",
+        "proxy",
+        "push_notification_host",
+        "request",
+        "retry_unsafe",
+        "secret",
+        "send_to_user",
+        "ssl",
+        "timeout",
+        "trigger",
+        "trigger_batch",
+        "verify",
+        "webhook",
+        "with_options",
+    }
+)
+"""Names that the handwritten clients use themselves. No resource may have one of them."""
+
+WEBHOOK_TAG = "webhooks"
+"""The tag of webhooks. No operation may have it."""
+
+METHOD_NAMES = frozenset({"bool", "bytes", "float", "int", "object", "str", "tuple"})
+"""Names that annotations use: a method of that name would hide the type from the methods after it."""
+
+ARGUMENT_NAMES = frozenset({"app_id", "limits", "query_pairs", "request_body", "self"})
+"""Names that the generated functions use themselves. An argument of that name gets an underscore."""
+
+FIELD_NAMES = frozenset(
+    {"additional_properties", "decryption_error", "from_dict", "limits", "raw_data", "self", "to_dict", "with_limits"}
+)
+"""Names that the generated models use themselves. A field of that name gets an underscore."""
+
+FORMATS = frozenset({"byte", "double", "email", "float", "hostname", "int32", "int64", "password", "uri", "uuid"})
+"""Known values of `format`. `password` keeps a field out of reprs, the others are for readers."""
+
+STATUS_ERRORS = {
+    "400": "BadRequestError",
+    "401": "AuthenticationError",
+    "403": "PermissionDeniedError",
+    "404": "NotFoundError",
+    "413": "PayloadTooLargeError",
+    "429": "RateLimitError",
+    "5XX": "ServerError",
+    "default": "APIStatusError",
+}
+"""What the handwritten layer raises for a status: for the docstrings."""
+
+CORE_OPERATIONS = (
+    "channels/get",
+    "channels/list",
+    "channels/stats",
+    "channels/trigger_event",
+    "channels/users",
+    "events/trigger",
+    "events/trigger_batch",
+    "push_notifications/publish",
+    "users/terminate_connections",
+)
+CORE_SCHEMAS = (
+    "AppId",
+    "BatchEvent",
+    "ChannelAuthorization",
+    "ChannelData",
+    "ChannelName",
+    "ClientEvent",
+    "EncryptedData",
+    "EventData",
+    "EventName",
+    "PresenceUser",
+    "PresenceUserId",
+    "PublishChannelName",
+    "SigninUser",
+    "SocketId",
+    "UserAuthentication",
+    "UserChannelName",
+    "UserId",
+    "WebhookBody",
+    "WebhookEvent",
+)
+CORE_LIMITS = ("max_batch_events", "max_data_bytes")
+"""What the handwritten layer imports. A spec without one of them is refused, unless `--no-core` says otherwise."""

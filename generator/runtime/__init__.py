@@ -1,0 +1,1 @@
+"""The parts of the generated package that no spec changes: copied into it with the header added."""

@@ -1,0 +1,132 @@
+"""Reading of answers and webhooks. Only types are checked here: limits bind those who send.
+
+A server may add fields, so unknown ones are kept, and PHP servers write `[]` for an empty map and `{}` for an empty
+list, so both read as empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeGuard, TypeVar
+
+from .errors import InvalidArgumentError, ResponseDecodeError
+
+__all__ = [
+    "decode_json",
+    "decode_nothing",
+    "decode_text",
+    "read_boolean",
+    "read_constant",
+    "read_either",
+    "read_integer",
+    "read_list",
+    "read_map",
+    "read_number",
+    "read_object",
+    "read_string",
+]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def decode_json(content: bytes, read: Callable[[object], T]) -> T:
+    """Read a JSON body."""
+    try:
+        value: object = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ResponseDecodeError("the body of the answer is not JSON") from error
+    try:
+        return read(value)
+    except InvalidArgumentError as error:
+        raise ResponseDecodeError(str(error)) from error
+
+
+def decode_text(content: bytes) -> str:
+    """Read a text body."""
+    return content.decode(errors="replace")
+
+
+def decode_nothing(content: bytes) -> None:
+    """Accept any body of an answer that says nothing but success."""
+
+
+def read_object(value: object, where: str) -> dict[str, object]:
+    """Read a JSON object and return a copy that the reader takes the fields out of."""
+    if _is_dict(value):
+        return dict(value)
+    if value == []:
+        return {}
+    raise ResponseDecodeError(f"{where}: must be an object")
+
+
+def read_list(value: object, where: str, read: Callable[[object], T]) -> tuple[T, ...]:
+    """Read a JSON array."""
+    if _is_list(value):
+        return tuple([read(item) for item in value])
+    if value == {}:
+        return ()
+    raise ResponseDecodeError(f"{where}: must be a list")
+
+
+def read_map(value: object, where: str, read: Callable[[object], T]) -> dict[str, T]:
+    """Read a JSON object whose keys are data."""
+    if _is_dict(value):
+        return {key: read(item) for key, item in value.items()}
+    if value == []:
+        return {}
+    raise ResponseDecodeError(f"{where}: must be an object")
+
+
+def read_string(value: object, where: str) -> str:
+    """Read a string."""
+    if isinstance(value, str):
+        return value
+    raise ResponseDecodeError(f"{where}: must be a string")
+
+
+def read_integer(value: object, where: str) -> int:
+    """Read an integer."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ResponseDecodeError(f"{where}: must be an integer")
+
+
+def read_number(value: object, where: str) -> float:
+    """Read a number."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise ResponseDecodeError(f"{where}: must be a number")
+
+
+def read_boolean(value: object, where: str) -> bool:
+    """Read a boolean."""
+    if isinstance(value, bool):
+        return value
+    raise ResponseDecodeError(f"{where}: must be a boolean")
+
+
+def read_constant(value: object, where: str, constant: T) -> T:
+    """Read a field that has only one value."""
+    if type(value) is type(constant) and value == constant:
+        return constant
+    raise ResponseDecodeError(f"{where}: must be {constant!r}")
+
+
+def read_either(
+    value: object, where: str, first: Callable[[object, str], T], second: Callable[[object, str], U]
+) -> T | U:
+    """Return what the first reader that takes the value returns."""
+    try:
+        return first(value, where)
+    except ResponseDecodeError:
+        return second(value, where)
+
+
+def _is_dict(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, (list, tuple))
