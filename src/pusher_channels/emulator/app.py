@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, Channel, EventCache, Member, StoredEvent, channel_kind
+from pusher_channels.emulator.channels import (
+    USER_CHANNEL_PREFIX,
+    Channel,
+    EventCache,
+    Member,
+    StoredEvent,
+    channel_kind,
+)
 from pusher_channels.emulator.config import AppConfig
 from pusher_channels.emulator.connection import Connection
 from pusher_channels.emulator.frames import channel_frame, connection_frame, to_json, watchlist_frame
@@ -119,7 +126,6 @@ class App:
         channel.send(channel_frame(event, channel.name, data, user_id=user_id), exclude=sender.socket_id)
         self._webhooks.emit(
             ClientEvent(
-                name="client_event",
                 channel=channel.name,
                 event=event,
                 data=data,
@@ -138,6 +144,7 @@ class App:
     def connect(self, connection: Connection) -> None:
         """Take in a client that may stay."""
         self.connections[connection.socket_id] = connection
+        connection.max_queued_frames = self.config.max_queued_frames
         established = {"socket_id": connection.socket_id, "activity_timeout": self.config.activity_timeout}
         connection.send(connection_frame("pusher:connection_established", established))
 
@@ -163,7 +170,7 @@ class App:
         if channel is None:
             channel = self._channels[name] = Channel(name)
             if not self._webhooks.cancel(("channel", name)):
-                self._webhooks.emit(ChannelOccupied(name="channel_occupied", channel=name))
+                self._webhooks.emit(ChannelOccupied(channel=name))
         is_new_member = channel.add(connection, member)
         connection.subscriptions[name] = member
         data = channel.presence_data() if channel.kind.presence else {}
@@ -182,7 +189,7 @@ class App:
         if member is not None and is_gone:
             gone = to_json({"user_id": member.user_id})
             channel.send(channel_frame("pusher_internal:member_removed", name, gone))
-            event = MemberRemoved(name="member_removed", channel=name, user_id=member.user_id)
+            event = MemberRemoved(channel=name, user_id=member.user_id)
             self._webhooks.emit_later(("member", name, member.user_id), event)
         if channel.subscription_count:
             self._count_changed(channel)
@@ -192,7 +199,7 @@ class App:
         timer = self._count_timers.pop(name, None)
         if timer is not None:
             timer.cancel()
-        self._webhooks.emit_later(("channel", name), ChannelVacated(name="channel_vacated", channel=name))
+        self._webhooks.emit_later(("channel", name), ChannelVacated(channel=name))
 
     def _announce_member(self, connection: Connection, channel: Channel, member: Member) -> None:
         added: dict[str, object] = {"user_id": member.user_id}
@@ -201,7 +208,7 @@ class App:
         frame = channel_frame("pusher_internal:member_added", channel.name, to_json(added))
         channel.send(frame, exclude=connection.socket_id)
         if not self._webhooks.cancel(("member", channel.name, member.user_id)):
-            self._webhooks.emit(MemberAdded(name="member_added", channel=channel.name, user_id=member.user_id))
+            self._webhooks.emit(MemberAdded(channel=channel.name, user_id=member.user_id))
 
     def _send_cached(self, connection: Connection, name: str) -> None:
         stored = self.cached(name)
@@ -212,7 +219,7 @@ class App:
         if name not in self._missed:
             # Once for all who find the cache empty, until it is filled or the last of them leaves.
             self._missed.add(name)
-            self._webhooks.emit(CacheMiss(name="cache_miss", channel=name))
+            self._webhooks.emit(CacheMiss(channel=name))
 
     def _count_changed(self, channel: Channel) -> None:
         if not self.config.subscription_counts or channel.kind.presence or channel.name in self._count_timers:
@@ -231,7 +238,7 @@ class App:
         count = channel.subscription_count
         data = to_json({"subscription_count": count})
         channel.send(channel_frame("pusher_internal:subscription_count", channel.name, data))
-        event = SubscriptionCount(name="subscription_count", channel=channel.name, subscription_count=count)
+        event = SubscriptionCount(channel=channel.name, subscription_count=count)
         self._webhooks.emit(event)
 
     # Users

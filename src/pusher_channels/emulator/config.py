@@ -37,6 +37,7 @@ class AppConfig:
         subscription_counts: Whether subscription counts are sent, to subscribers and as webhooks.
         watchlist_events: Whether clients get to know who of their watchlist is online.
         authorization_timeout: How long a connection may stay without signing in or an authorized subscription.
+        max_queued_frames: How far a client may fall behind before it is dropped: nobody is kept waiting for it.
         max_connections: How many connections the app may have before new ones are closed with 4004.
         max_client_events_per_second: The client events a connection may send in a second.
         max_presence_members: The users a presence channel may have.
@@ -61,6 +62,7 @@ class AppConfig:
     subscription_counts: bool = True
     watchlist_events: bool = True
     authorization_timeout: float | None = None
+    max_queued_frames: int = 5_000
     max_connections: int | None = None
     max_client_events_per_second: int = 10
     max_presence_members: int = 100

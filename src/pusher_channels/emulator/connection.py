@@ -12,9 +12,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pusher_channels.emulator.channels import Member
 from pusher_channels.emulator.frames import error_frame
 
-MAX_QUEUED_FRAMES = 5_000
-"""How far a client may fall behind before it is dropped: others are never kept waiting for it."""
-
 CLOSE_TIMEOUT = 5.0
 """How long a client that does not read may hold up the close of its connection."""
 
@@ -32,6 +29,8 @@ class Connection:
     """A connected client. `send` and `close` only queue, so that one event reaches 1,000 clients without a wait."""
 
     def __init__(self, websocket: WebSocket) -> None:
+        self.max_queued_frames = 100
+        """How far the client may fall behind before it is dropped. The app that takes the client in says so."""
         self.socket_id = f"{secrets.randbelow(900_000) + 100_000}.{secrets.randbelow(900_000_000) + 100_000_000}"
         self.subscriptions: dict[str, Member | None] = {}
         """The channels subscribed to, with the member that this connection is in a presence channel."""
@@ -51,7 +50,7 @@ class Connection:
         """Queue a frame."""
         if self._closing:
             return
-        if len(self._queue) >= MAX_QUEUED_FRAMES:
+        if len(self._queue) >= self.max_queued_frames:
             self._closing = True
             self.writer.cancel()
             return

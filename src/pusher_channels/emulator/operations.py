@@ -71,15 +71,17 @@ def trigger(app: App, call: Call) -> Answer:
     _check_event(app, fields)
     if fields.get("channel") is None and fields.get("channels") is None:
         raise ApiError(400, "Missing required parameter: channels")
-    request = _checked(TriggerRequest.from_dict, fields, limits=app.config.limits)
+    request = _checked(TriggerRequest.from_dict, _known(TriggerRequest, fields), limits=app.config.limits)
     names = tuple(dict.fromkeys((request.channel,) if request.channel is not None else request.channels or ()))
     if len(names) > 1 and any(channel_kind(name).encrypted for name in names):
         raise ApiError(400, "An event for an encrypted channel cannot be published to other channels too")
     app.publish(names, request.name, request.data, socket_id=request.socket_id)
     note = f"{request.name} on {' '.join(names)}"
-    if request.info is None:
+    if not request.info:
         return Answer(TriggerResult().to_dict(), note)
-    return Answer(TriggerResult(channels={name: _attributes(app, name, request.info) for name in names}).to_dict(), note)
+    return Answer(
+        TriggerResult(channels={name: _attributes(app, name, request.info) for name in names}).to_dict(), note
+    )
 
 
 def trigger_batch(app: App, call: Call) -> Answer:
@@ -92,21 +94,23 @@ def trigger_batch(app: App, call: Call) -> Answer:
     entries = cast("list[object]", batch)
     if len(entries) > limit:
         raise ApiError(400, f"Batch too large ({len(entries)} > {limit})")
+    events: list[dict[str, object]] = []
     for entry in entries:
         if not isinstance(entry, dict):
             raise ApiError(400, "Expected batch parameter to be a list of objects")
-        event = cast("dict[str, object]", entry)
-        _check_event(app, event)
-        if event.get("channel") is None:
+        event_fields = cast("dict[str, object]", entry)
+        _check_event(app, event_fields)
+        if event_fields.get("channel") is None:
             raise ApiError(400, "Missing required parameter: channel")
-    request = _checked(TriggerBatchRequest.from_dict, fields, limits=app.config.limits)
+        events.append(_known(BatchEvent, event_fields))
+    request = _checked(TriggerBatchRequest.from_dict, {"batch": events}, limits=app.config.limits)
     for event in request.batch:
         app.publish((event.channel,), event.name, event.data, socket_id=event.socket_id)
     note = " ".join(f"{event.name} on {event.channel}" for event in request.batch)
-    if all(event.info is None for event in request.batch):
+    if not any(event.info for event in request.batch):
         return Answer(TriggerBatchResult().to_dict(), note)
-    attributes = [_attributes(app, event.channel, event.info or ()) for event in request.batch]
-    return Answer(TriggerBatchResult(batch=attributes).to_dict(), note)
+    attributes = [_attributes(app, event.channel, event.info) for event in request.batch]
+    return Answer(TriggerBatchResult(batch=tuple(attributes)).to_dict(), note)
 
 
 def list_channels(app: App, call: Call) -> Answer:
@@ -152,7 +156,7 @@ def get_channel(app: App, call: Call) -> Answer:
     if "cache" in info:
         stored = app.cached(name)
         # An empty cache is null, where other attributes that are not there are left out.
-        body["cache"] = None if stored is None else CachedEvent(stored.data, app.cache_ttl(stored)).to_dict()
+        body["cache"] = None if stored is None else CachedEvent(data=stored.data, ttl=app.cache_ttl(stored)).to_dict()
     return Answer(body)
 
 
@@ -164,7 +168,7 @@ def channel_users(app: App, call: Call) -> Answer:
         raise ApiError(400, "Users can only be retrieved for presence channels")
     channel = app.channel(name)
     members = () if channel is None else channel.members
-    return Answer(ChannelUsers(users=[ChannelUser(id=user_id) for user_id in members]).to_dict())
+    return Answer(ChannelUsers(users=tuple(ChannelUser(id=user_id) for user_id in members)).to_dict())
 
 
 def channel_stats(app: App, call: Call) -> Answer:
@@ -205,7 +209,7 @@ def terminate_connections(app: App, call: Call) -> Answer:
 def notify(app: App, call: Call) -> Answer:
     """Take a push notification. There are no devices here."""
     _Query(call).end()
-    request = _checked(NotifyRequest.from_dict, _json_object(call.body))
+    request = _checked(NotifyRequest.from_dict, _known(NotifyRequest, _json_object(call.body)))
     return Answer(NotifyResult(number_of_subscribers=0).to_dict(), " ".join(request.interests), status=202)
 
 
@@ -254,7 +258,7 @@ def _attributes(app: App, name: str, info: Iterable[str]) -> ChannelAttributes:
 
 def _check_event(app: App, fields: Mapping[str, object]) -> None:
     """Check an event as the service does before its spec's rules."""
-    name, data = fields.get("name"), fields.get("data")
+    name, data, info = (fields.get(field) for field in ("name", "data", "info"))
     if not isinstance(name, str):
         raise ApiError(400, "Expected name parameter to be a string")
     if name.startswith(RESERVED_EVENT_PREFIX):
@@ -263,6 +267,8 @@ def _check_event(app: App, fields: Mapping[str, object]) -> None:
         raise ApiError(400, "Missing required parameter: data")
     if not isinstance(data, str):
         raise ApiError(400, "Expected data parameter to be a string")
+    if not isinstance(info, (str, type(None))):
+        raise ApiError(400, INVALID_INFO)
     limit = app.config.limits.max_data_bytes
     if len(data.encode("utf-8", "surrogatepass")) > limit:
         raise ApiError(
@@ -270,6 +276,12 @@ def _check_event(app: App, fields: Mapping[str, object]) -> None:
             f"The data content of this event exceeds the allowed maximum ({limit} bytes). "
             "See https://pusher.com/docs/channels/server_api/http-api#publishing-events for more info",
         )
+
+
+def _known(model: type[attrs.AttrsInstance], fields: Mapping[str, object]) -> dict[str, object]:
+    """Leave out what the spec does not name: the models refuse it, servers ignore it."""
+    names = {attribute.name for attribute in attrs.fields(model)} - {"limits"}
+    return {name: value for name, value in fields.items() if name in names}
 
 
 def _checked(check: Callable[..., T], *args: object, **options: object) -> T:

@@ -108,7 +108,7 @@ def _check_timestamp(timestamp: str | None, now: float) -> None:
     if not timestamp:
         raise ApiError(401, "Timestamp required")
     # What does not begin with a number counts as 0, as in the language that the service's verifier is written in.
-    match = re.match(r"[+-]?[0-9]{1,10}(?![0-9])", timestamp)
+    match = re.match(r"[+-]?[0-9]{1,18}", timestamp)
     given = int(match.group()) if match else 0
     if abs(given - int(now)) >= MAX_CLOCK_SKEW:
         raise ApiError(
@@ -119,4 +119,7 @@ def _check_timestamp(timestamp: str | None, now: float) -> None:
 
 
 def _iso(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return str(timestamp)

@@ -218,9 +218,7 @@ class _Running:
 class _Server(uvicorn.Server):
     """A uvicorn server that says when it is ready, and stops at once instead of at its next poll."""
 
-    def __init__(
-        self, config: uvicorn.Config, apps: Sequence[App], stop: asyncio.Event, started: Future[None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, apps: Sequence[App], stop: asyncio.Event, started: Future[None]) -> None:
         super().__init__(config)
         self._apps = apps
         self._stop = stop
@@ -248,7 +246,7 @@ class _Server(uvicorn.Server):
             if not isinstance(protocol, WebSocketsSansIOProtocol):
                 protocol.shutdown()
         deadline = asyncio.get_running_loop().time() + CLOSE_GRACE
-        while connections and asyncio.get_running_loop().time() < deadline:
+        while connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.005)
         for protocol in list(connections):
             protocol.transport.abort()

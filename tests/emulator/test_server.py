@@ -1,0 +1,118 @@
+"""The emulator as a thing to hold: starting, stopping, many at once, and what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import threading
+import time
+
+import pytest
+
+from pusher_channels.emulator import AppConfig, Emulator, WebhookEndpoint
+from tests.emulator.client import open_client
+from tests.emulator.signed_http import Http
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_it_listens_from_start_to_stop() -> None:
+    server = Emulator()
+    assert server.port == 0
+    with server as entered:
+        assert entered is server
+        assert server.host == "127.0.0.1"
+        assert listens(server.port)
+        port = server.port
+        assert server.url == f"http://emulator-key:emulator-secret@127.0.0.1:{port}/apps/1"
+        assert server.websocket_url == f"ws://127.0.0.1:{port}/app/emulator-key?protocol=7"
+    assert not listens(port)
+
+
+async def test_it_works_inside_a_running_loop() -> None:
+    async with Emulator() as server, open_client(server) as client:
+        await client.subscribe("public")
+
+
+def test_it_can_start_again_and_forgets() -> None:
+    server = Emulator()
+    for _ in range(2):
+        with server:
+            http = Http(server)
+            before = server.published
+            http.trigger("public")
+            assert (len(before), len(server.published)) == (0, 1)
+            http.close()
+            with pytest.raises(RuntimeError, match="running already"):
+                server.start()
+        server.stop()
+
+
+def test_many_at_once_on_ports_of_their_own() -> None:
+    servers = [Emulator().start() for _ in range(10)]
+    assert len({server.port for server in servers}) == 10
+    for server in servers:
+        server.stop()
+
+
+def test_a_port_in_use() -> None:
+    with Emulator() as server, pytest.raises(OSError, match="in use"):
+        Emulator(port=server.port).start()
+
+
+def test_it_starts_and_stops_quickly_and_leaves_no_thread() -> None:
+    before = threading.active_count()
+    best = 9.0
+    for _ in range(5):
+        start = time.perf_counter()
+        with Emulator():
+            started = time.perf_counter() - start
+        best = min(best, started)
+    assert best < 0.2
+    assert threading.active_count() == before
+
+
+async def test_stopping_says_goodbye() -> None:
+    server = Emulator().start()
+    async with open_client(server) as client:
+        stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+        assert await client.expect_error(4200) == "The emulator is stopping"
+        assert (await client.expect_close())[0] == 4200
+        await stopping
+    gc.collect()
+
+
+async def test_stopping_does_not_wait_for_clients_that_do_not_answer() -> None:
+    server = Emulator().start()
+    async with open_client(server):
+        start = time.perf_counter()
+        server.stop()  # this loop, and so the client, stands still meanwhile
+        assert time.perf_counter() - start < 2.0
+    gc.collect()
+
+
+def test_apps_must_be_told_apart() -> None:
+    for apps in ([], [AppConfig(), AppConfig(app_id="2")], [AppConfig(), AppConfig(key="2")]):
+        with pytest.raises(ValueError, match="apps:"):
+            Emulator(apps=apps)
+
+
+def test_no_repr_shows_the_secret() -> None:
+    app = AppConfig(secret="not-to-be-seen", webhooks=(WebhookEndpoint("http://127.0.0.1:1/"),))
+    with Emulator(apps=[app]) as server:
+        assert "not-to-be-seen" not in repr(server) + repr(app) + repr(server.apps)
+
+
+def test_the_log_has_a_line_for_each_request_and_event() -> None:
+    lines: list[str] = []
+    with Emulator(log=lines.append) as server:
+        http = Http(server)
+        http.trigger("public")
+        http.get("/channels/x/users")
+        http.close()
+    assert lines[0] == "POST /apps/1/events 200 my-event on public"
+    assert lines[1] == "GET /apps/1/channels/x/users 400 Users can only be retrieved for presence channels"
