@@ -33,6 +33,7 @@ from .model import (
     JsonType,
     Limit,
     ListType,
+    MapType,
     Model,
     ModelType,
     Operation,
@@ -80,11 +81,14 @@ class _Joiner:
         read = self._reachable([*answers, *webhooks], models)
         self._check_unions(self._reachable([*requests, *answers], models), [*requests, *answers], models)
         holders = {name for name in models if self._holds_limits(ModelType(name), models)}
+        checked |= models.keys() - read
+        many = self._items(models) - checked
         models = {
             name: evolve(
                 model,
-                checked=name in checked or name not in read,
-                holds_limits=name in holders and (name in checked or name not in read),
+                checked=name in checked,
+                holds_limits=name in holders and name in checked,
+                many=name in many,
                 late=frozenset(other for other in model.references if name in self._reachable_from(other, models)),
             )
             for name, model in models.items()
@@ -244,6 +248,17 @@ class _Joiner:
                 found.add(other)
                 waiting.extend(self._uses(models[other]))
         return found
+
+    def _items(self, models: dict[str, Model]) -> set[str]:
+        """Return the models that stand in a list or a map, or are one kind of such items."""
+        kinds = [inner for model in models.values() for field in model.fields for inner in nested(field.type)]
+        items = [
+            kind.item if isinstance(kind, ListType) else kind.value
+            for kind in kinds
+            if isinstance(kind, (ListType, MapType))
+        ]
+        found = {inner.model for kind in items for inner in nested(kind) if isinstance(inner, ModelType)}
+        return found | {name for union in self._unions.values() for name in union.members.values()}
 
     def _uses(self, model: Model) -> set[str]:
         members = (member for union in model.unions for member in self._unions[union].members.values())

@@ -173,6 +173,7 @@ class Model:
     Attributes:
         checked: Whether it is a request model, checked in full when it is made.
         holds_limits: Whether a limit in it, or below it, can be replaced by a client option.
+        many: Whether one answer may hold many of them.
         additional: The type of fields that the spec does not name, or None where it forbids them.
         references: The models that its fields use.
         late: Those of them that use it in turn, so that they are imported in functions.
@@ -190,6 +191,7 @@ class Model:
     max_fields: int | None = None
     checked: bool = False
     holds_limits: bool = False
+    many: bool = False
     references: tuple[str, ...] = ()
     late: frozenset[str] = frozenset()
     unions: tuple[str, ...] = ()

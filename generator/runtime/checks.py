@@ -157,11 +157,11 @@ def check_list(
     if count < min_items or (max_items is not None and count > max_items):
         raise InvalidArgumentError(argument, _size_rule(min_items, max_items, "must have", "item", ""))
     items: list[T] = []
-    for index, entry in enumerate(value):
-        try:
+    try:
+        for entry in value:
             items.append(item(entry, ""))
-        except InvalidArgumentError as error:
-            raise error.under(f"{argument}[{index}]") from None
+    except InvalidArgumentError as error:
+        raise error.under(f"{argument}[{len(items)}]") from None
     if unique and any(entry in items[:index] for index, entry in enumerate(items)):
         raise InvalidArgumentError(argument, "must not have the same item twice")
     return tuple(items)
@@ -177,6 +177,8 @@ def check_comma_list(
     unique: bool = False,
 ) -> tuple[str, ...]:
     """Check a list that travels as one comma separated string; such a string is taken apart."""
+    if value == () and not min_items:
+        return ()
     if isinstance(value, str):
         value = value.split(",") if value else ()
     elif not _is_sequence(value):
@@ -284,7 +286,8 @@ def take_required(fields: dict[str, object], name: str) -> object:
 
 def check_exactly_one(**arguments: object) -> None:
     """Check that one of these arguments is given, and not two."""
-    if sum(value is not None for value in arguments.values()) != 1:
+    given = [name for name, value in arguments.items() if value is not None]
+    if len(given) != 1:
         names = list(arguments)
         raise InvalidArgumentError(names[0], f"exactly one of {', '.join(names)} must be given")
 

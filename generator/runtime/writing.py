@@ -9,6 +9,9 @@ from .errors import InvalidArgumentError
 
 __all__ = ["encode_json", "encode_path", "encode_query"]
 
+# json.dumps would make a new encoder at every call.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 CHANNEL_CHARACTERS = "@=,;:"
 """Characters that stand unescaped in a path, as the official libraries send and sign them."""
 
@@ -19,6 +22,8 @@ def encode_path(value: str | float, argument: str) -> str:
     HTTP clients collapse `.` and `..`, which would make the request one to another endpoint.
     """
     text = encode_query(value)
+    if text.isascii() and text.isalnum():
+        return text
     if text in ("", ".", ".."):
         raise InvalidArgumentError(argument, 'must not be empty, "." or ".."')
     return quote(text, safe=CHANNEL_CHARACTERS)
@@ -33,4 +38,4 @@ def encode_query(value: str | float) -> str:
 
 def encode_json(value: object) -> bytes:
     """Return compact JSON in UTF-8, without escapes for what is not ASCII."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()

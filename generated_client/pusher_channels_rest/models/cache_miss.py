@@ -55,8 +55,12 @@ class CacheMiss:
         fields = read_object(value, "CacheMiss")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
-        return cls(
-            name=read_constant(raw_name, "CacheMiss.name", "cache_miss"),
-            channel=read_string(raw_channel, "CacheMiss.channel"),
-            additional_properties=fields,
-        )
+        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        new_name: Literal["cache_miss"] = read_constant(raw_name, "CacheMiss.name", "cache_miss")
+        new_channel: str = raw_channel if type(raw_channel) is str else read_string(raw_channel, "CacheMiss.channel")
+        model = cls.__new__(cls)
+        set_field = object.__setattr__
+        set_field(model, "name", new_name)
+        set_field(model, "channel", new_channel)
+        set_field(model, "additional_properties", fields)
+        return model

@@ -57,10 +57,20 @@ class ChannelAttributes:
         fields = read_object(value, "ChannelAttributes")
         raw_user_count = fields.pop("user_count", None)
         raw_subscription_count = fields.pop("subscription_count", None)
-        return cls(
-            user_count=None if raw_user_count is None else read_integer(raw_user_count, "ChannelAttributes.user_count"),
-            subscription_count=None
-            if raw_subscription_count is None
-            else read_integer(raw_subscription_count, "ChannelAttributes.subscription_count"),
-            additional_properties=fields,
+        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        new_user_count: int | None = (
+            raw_user_count
+            if raw_user_count is None or type(raw_user_count) is int
+            else read_integer(raw_user_count, "ChannelAttributes.user_count")
         )
+        new_subscription_count: int | None = (
+            raw_subscription_count
+            if raw_subscription_count is None or type(raw_subscription_count) is int
+            else read_integer(raw_subscription_count, "ChannelAttributes.subscription_count")
+        )
+        model = cls.__new__(cls)
+        set_field = object.__setattr__
+        set_field(model, "user_count", new_user_count)
+        set_field(model, "subscription_count", new_subscription_count)
+        set_field(model, "additional_properties", fields)
+        return model

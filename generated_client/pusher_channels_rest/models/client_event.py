@@ -83,14 +83,30 @@ class ClientEvent:
         raw_data = fields.pop("data", None)
         raw_socket_id = fields.pop("socket_id", None)
         raw_user_id = fields.pop("user_id", None)
-        return cls(
-            name=read_constant(raw_name, "ClientEvent.name", "client_event"),
-            channel=read_string(raw_channel, "ClientEvent.channel"),
-            event=read_string(raw_event, "ClientEvent.event"),
-            data=None if raw_data is None else read_string(raw_data, "ClientEvent.data"),
-            socket_id=None if raw_socket_id is None else read_string(raw_socket_id, "ClientEvent.socket_id"),
-            user_id=None
-            if raw_user_id is None
-            else read_either(raw_user_id, "ClientEvent.user_id", read_string, read_integer),
-            additional_properties=fields,
+        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        new_name: Literal["client_event"] = read_constant(raw_name, "ClientEvent.name", "client_event")
+        new_channel: str = raw_channel if type(raw_channel) is str else read_string(raw_channel, "ClientEvent.channel")
+        new_event: str = raw_event if type(raw_event) is str else read_string(raw_event, "ClientEvent.event")
+        new_data: str | None = (
+            raw_data if raw_data is None or type(raw_data) is str else read_string(raw_data, "ClientEvent.data")
         )
+        new_socket_id: str | None = (
+            raw_socket_id
+            if raw_socket_id is None or type(raw_socket_id) is str
+            else read_string(raw_socket_id, "ClientEvent.socket_id")
+        )
+        new_user_id: str | int | None = (
+            None if raw_user_id is None else read_either(raw_user_id, "ClientEvent.user_id", read_string, read_integer)
+        )
+        model = cls.__new__(cls)
+        set_field = object.__setattr__
+        set_field(model, "name", new_name)
+        set_field(model, "channel", new_channel)
+        set_field(model, "event", new_event)
+        set_field(model, "data", new_data)
+        set_field(model, "socket_id", new_socket_id)
+        set_field(model, "user_id", new_user_id)
+        set_field(model, "raw_data", None)
+        set_field(model, "decryption_error", None)
+        set_field(model, "additional_properties", fields)
+        return model

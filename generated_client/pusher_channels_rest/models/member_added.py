@@ -61,9 +61,14 @@ class MemberAdded:
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
         raw_user_id = fields.pop("user_id", None)
-        return cls(
-            name=read_constant(raw_name, "MemberAdded.name", "member_added"),
-            channel=read_string(raw_channel, "MemberAdded.channel"),
-            user_id=read_either(raw_user_id, "MemberAdded.user_id", read_string, read_integer),
-            additional_properties=fields,
-        )
+        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        new_name: Literal["member_added"] = read_constant(raw_name, "MemberAdded.name", "member_added")
+        new_channel: str = raw_channel if type(raw_channel) is str else read_string(raw_channel, "MemberAdded.channel")
+        new_user_id: str | int = read_either(raw_user_id, "MemberAdded.user_id", read_string, read_integer)
+        model = cls.__new__(cls)
+        set_field = object.__setattr__
+        set_field(model, "name", new_name)
+        set_field(model, "channel", new_channel)
+        set_field(model, "user_id", new_user_id)
+        set_field(model, "additional_properties", fields)
+        return model

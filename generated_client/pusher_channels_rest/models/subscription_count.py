@@ -61,9 +61,22 @@ class SubscriptionCount:
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
         raw_subscription_count = fields.pop("subscription_count", None)
-        return cls(
-            name=read_constant(raw_name, "SubscriptionCount.name", "subscription_count"),
-            channel=read_string(raw_channel, "SubscriptionCount.channel"),
-            subscription_count=read_integer(raw_subscription_count, "SubscriptionCount.subscription_count"),
-            additional_properties=fields,
+        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        new_name: Literal["subscription_count"] = read_constant(
+            raw_name, "SubscriptionCount.name", "subscription_count"
         )
+        new_channel: str = (
+            raw_channel if type(raw_channel) is str else read_string(raw_channel, "SubscriptionCount.channel")
+        )
+        new_subscription_count: int = (
+            raw_subscription_count
+            if type(raw_subscription_count) is int
+            else read_integer(raw_subscription_count, "SubscriptionCount.subscription_count")
+        )
+        model = cls.__new__(cls)
+        set_field = object.__setattr__
+        set_field(model, "name", new_name)
+        set_field(model, "channel", new_channel)
+        set_field(model, "subscription_count", new_subscription_count)
+        set_field(model, "additional_properties", fields)
+        return model

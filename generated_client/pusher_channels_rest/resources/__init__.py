@@ -21,68 +21,72 @@ __all__ = ["AsyncResources", "Resources"]
 class Resources:
     """The resources of the sync client, which inherits this class."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._resource_caller = caller
+    @property
+    def _caller(self) -> Caller:
+        """Who makes the requests. The client says it, so that nothing is made before the first request."""
+        raise NotImplementedError
 
     @cached_property
     def channels(self) -> ChannelsResource:
         """The state of channels. Channels exist while someone is subscribed; they are never created by hand."""
         from .channels import ChannelsResource
 
-        return ChannelsResource(self._resource_caller)
+        return ChannelsResource(self._caller)
 
     @cached_property
     def events(self) -> EventsResource:
         """Publishing events to channels and to users."""
         from .events import EventsResource
 
-        return EventsResource(self._resource_caller)
+        return EventsResource(self._caller)
 
     @cached_property
     def push_notifications(self) -> PushNotificationsResource:
         """The discontinued push notifications, the forerunner of Pusher Beams."""
         from .push_notifications import PushNotificationsResource
 
-        return PushNotificationsResource(self._resource_caller)
+        return PushNotificationsResource(self._caller)
 
     @cached_property
     def users(self) -> UsersResource:
         """Users who signed in on their connections."""
         from .users import UsersResource
 
-        return UsersResource(self._resource_caller)
+        return UsersResource(self._caller)
 
 
 class AsyncResources:
     """The resources of the async client, which inherits this class."""
 
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._resource_caller = caller
+    @property
+    def _caller(self) -> AsyncCaller:
+        """Who makes the requests. The client says it, so that nothing is made before the first request."""
+        raise NotImplementedError
 
     @cached_property
     def channels(self) -> AsyncChannelsResource:
         """The state of channels. Channels exist while someone is subscribed; they are never created by hand."""
         from .channels import AsyncChannelsResource
 
-        return AsyncChannelsResource(self._resource_caller)
+        return AsyncChannelsResource(self._caller)
 
     @cached_property
     def events(self) -> AsyncEventsResource:
         """Publishing events to channels and to users."""
         from .events import AsyncEventsResource
 
-        return AsyncEventsResource(self._resource_caller)
+        return AsyncEventsResource(self._caller)
 
     @cached_property
     def push_notifications(self) -> AsyncPushNotificationsResource:
         """The discontinued push notifications, the forerunner of Pusher Beams."""
         from .push_notifications import AsyncPushNotificationsResource
 
-        return AsyncPushNotificationsResource(self._resource_caller)
+        return AsyncPushNotificationsResource(self._caller)
 
     @cached_property
     def users(self) -> AsyncUsersResource:
         """Users who signed in on their connections."""
         from .users import AsyncUsersResource
 
-        return AsyncUsersResource(self._resource_caller)
+        return AsyncUsersResource(self._caller)
