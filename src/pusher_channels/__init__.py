@@ -13,31 +13,6 @@ from pusher_channels._version import __version__
 
 if TYPE_CHECKING:
     from httpx import Timeout
-    from pusher_channels_rest.models import (
-        CachedEvent,
-        CacheMiss,
-        Channel,
-        ChannelAttributes,
-        ChannelAuthorization,
-        ChannelList,
-        ChannelOccupied,
-        ChannelStats,
-        ChannelUser,
-        ChannelUsers,
-        ChannelVacated,
-        ClientEvent,
-        MemberAdded,
-        MemberRemoved,
-        NotifyResult,
-        PresenceUser,
-        SigninUser,
-        SubscriptionCount,
-        TerminateConnectionsResult,
-        TriggerBatchResult,
-        TriggerResult,
-        UserAuthentication,
-    )
-    from pusher_channels_rest.webhooks import UnknownEvent, WebhookEvent
 
     from pusher_channels._auth import SignatureAuth
     from pusher_channels._builder import Event
@@ -68,6 +43,31 @@ if TYPE_CHECKING:
         UnknownKeyError,
         WebhookError,
     )
+    from pusher_channels_rest.models import (
+        CachedEvent,
+        CacheMiss,
+        Channel,
+        ChannelAttributes,
+        ChannelAuthorization,
+        ChannelList,
+        ChannelOccupied,
+        ChannelStats,
+        ChannelUser,
+        ChannelUsers,
+        ChannelVacated,
+        ClientEvent,
+        MemberAdded,
+        MemberRemoved,
+        NotifyResult,
+        PresenceUser,
+        SigninUser,
+        SubscriptionCount,
+        TerminateConnectionsResult,
+        TriggerBatchResult,
+        TriggerResult,
+        UserAuthentication,
+    )
+    from pusher_channels_rest.webhooks import UnknownEvent, WebhookEvent
 
 # Where each name comes from; tests/unit/test_exports.py holds it against the imports above.
 _SOURCES = {

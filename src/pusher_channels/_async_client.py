@@ -143,6 +143,8 @@ class AiohttpClient(httpx.AsyncClient):
         return AiohttpTransport(httpx.create_ssl_context(verify, cert, trust_env), limits, proxy)
 
 
-def make_async_client(*, proxy: str | httpx.Proxy | None, verify: bool | ssl.SSLContext) -> httpx.AsyncClient:
+def make_async_client(
+    *, proxy: str | httpx.URL | httpx.Proxy | None, verify: bool | ssl.SSLContext
+) -> httpx.AsyncClient:
     """Make the client that AsyncPusher uses when it was given none."""
     return AiohttpClient(proxy=proxy, verify=verify, limits=_LIMITS)

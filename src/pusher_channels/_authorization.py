@@ -8,16 +8,14 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
-from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
-from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
-
 from pusher_channels._encryption import KeyRing, is_encrypted
-from pusher_channels._json import JsonEncoder, encode_json
+from pusher_channels._json import JsonEncoder, encode_json, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import InvalidArgumentError
+from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
+from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
 
 _MAX_FORM_FIELDS = 100
 
@@ -71,19 +69,14 @@ class Authorizer:
         if isinstance(user, (str, bytes)):
             raise InvalidArgumentError("user", rule)
         text = encode_json(user, "user", self._json_encoder)
-        fields: object = json.loads(text)
-        if not isinstance(fields, dict):
-            raise InvalidArgumentError("user", rule)
-        known = cast("dict[str, Any]", fields)  # the models below check what is in it
         try:
-            if model is PresenceUser:
-                PresenceUser(user_id=known.get("user_id"), user_info=known.get("user_info"))  # type: ignore[arg-type]
-            else:
-                SigninUser(
-                    id=known.get("id"),  # type: ignore[arg-type]
-                    user_info=known.get("user_info"),
-                    watchlist=known.get("watchlist"),
-                )
+            fields: object = json.loads(text)
+        except ValueError:
+            raise InvalidArgumentError("user", "json_encoder must return JSON") from None
+        if not is_object(fields):
+            raise InvalidArgumentError("user", rule)
+        try:
+            model.from_dict(fields)
         except InvalidArgumentError as error:
             raise error.under("user") from None
         return text
@@ -96,9 +89,9 @@ def parse_auth_form(body: bytes | str, *fields: str) -> list[str]:
         InvalidArgumentError: The body is not such a form, or a field is missing or stands twice.
     """
     try:
-        text = body if isinstance(body, str) else bytes(body).decode("ascii")
+        text = body if isinstance(body, str) else body.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS, errors="strict")
-    except (ValueError, TypeError):
+    except (ValueError, AttributeError):
         rule = "must be an application/x-www-form-urlencoded form in UTF-8, as bytes or str"
         raise InvalidArgumentError("body", rule) from None
     values: list[str] = []

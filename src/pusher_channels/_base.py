@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import ssl as ssl_module
 
     import httpx
+
     from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
 
 HttpClientT = TypeVar("HttpClientT")

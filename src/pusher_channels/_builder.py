@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
-from pusher_channels_rest.scalars import check_user_id
 
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_data
 from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
 from pusher_channels.errors import InvalidArgumentError
+from pusher_channels_rest.scalars import check_user_id
 
 if TYPE_CHECKING:
     from pusher_channels_rest.codec import Request
@@ -63,7 +63,9 @@ class RequestBuilder:
         from pusher_channels_rest.operations.events import trigger_request
 
         names: Sequence[str] = [channels] if isinstance(channels, str) else channels
-        encrypted = [name for name in names if isinstance(name, str) and is_encrypted(name)]
+        given: object = names  # what is no sequence is refused below; a generator must not be used up here
+        listed = cast("Sequence[object]", given) if isinstance(given, Sequence) else ()
+        encrypted = [name for name in listed if isinstance(name, str) and is_encrypted(name)]
         if encrypted and len(names) > 1:
             raise InvalidArgumentError("channels", "must be one channel alone when it is a private-encrypted- channel")
         try:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 import attrs
-from pusher_channels_rest.codec import DEFAULT_SERVER, Server
-from pusher_channels_rest.limits import DEFAULT_LIMITS, Limits
 
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, InvalidArgumentError
+from pusher_channels_rest.codec import DEFAULT_SERVER, Server
+from pusher_channels_rest.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     import ssl
@@ -192,7 +192,7 @@ def check_headers(headers: object) -> dict[str, str]:
     if not isinstance(headers, Mapping):
         raise ConfigurationError("headers", "must be a mapping of str to str")
     checked: dict[str, str] = {}
-    for name, value in headers.items():
+    for name, value in cast("Mapping[object, object]", headers).items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ConfigurationError("headers", "must have header names of letters, digits and hyphens")
         if name.lower() in ("host", "content-length", "content-type", "transfer-encoding"):
@@ -211,7 +211,7 @@ def check_tokens(tokens: object) -> dict[str, Secret]:
     if not isinstance(tokens, Mapping):
         raise InvalidArgumentError("tokens", rule)
     checked: dict[str, Secret] = {}
-    for key, secret in tokens.items():
+    for key, secret in cast("Mapping[object, object]", tokens).items():
         if not isinstance(key, str) or not isinstance(secret, str) or not key or not secret:
             raise InvalidArgumentError("tokens", rule)
         checked[key] = Secret(secret)

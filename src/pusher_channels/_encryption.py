@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import TypeGuard
 from urllib.parse import unquote
 
+from pusher_channels._json import is_list, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, EncryptionError
 
@@ -36,12 +36,13 @@ class KeyRing:
     __slots__ = ("_keys",)
 
     def __init__(self, keys: str | Sequence[str] | None) -> None:
-        if keys is None:
-            keys = ()
-        named = [(keys, _OPTION)] if isinstance(keys, str) else [(key, f"{_OPTION}[{i}]") for i, key in enumerate(keys)]
-        for key, option in named:
-            _decode_master_key(key, option)
-        self._keys = tuple(Secret(key) for key, _ in named)
+        self._keys: tuple[Secret, ...]
+        if isinstance(keys, str):
+            self._keys = (_checked(keys, _OPTION),)
+        elif keys is None or isinstance(keys, (list, tuple)):
+            self._keys = tuple(_checked(key, f"{_OPTION}[{index}]") for index, key in enumerate(keys or ()))
+        else:
+            raise ConfigurationError(_OPTION, "must be a str or a list of str")
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._keys)} keys)"
@@ -88,14 +89,15 @@ class KeyRing:
         return self._keys[0]
 
 
-def _decode_master_key(key: object, option: str) -> None:
+def _checked(key: object, option: str) -> Secret:
     if not isinstance(key, str):
-        raise ConfigurationError(option, "must be a str or a sequence of str")
+        raise ConfigurationError(option, "must be a str")
     decoded = _decode_base64(key)
     if decoded is None:
         raise ConfigurationError(option, "must be valid base64, with padding")
     if len(decoded) != _MASTER_KEY_BYTES:
         raise ConfigurationError(option, f"must decode to {_MASTER_KEY_BYTES} bytes")
+    return Secret(key)
 
 
 def _decode_base64(text: str) -> bytes | None:
@@ -124,7 +126,7 @@ def _parse_encrypted(data: object) -> tuple[bytes, bytes] | None:
 
 def _sealed(value: object) -> tuple[bytes, bytes] | None:
     """Return nonce and ciphertext of encrypted data; None for anything that could be plaintext."""
-    if not _is_object(value) or value.keys() != {"nonce", "ciphertext"}:
+    if not is_object(value) or value.keys() != {"nonce", "ciphertext"}:
         return None
     nonce, ciphertext = value["nonce"], value["ciphertext"]
     if not isinstance(nonce, str) or not isinstance(ciphertext, str):
@@ -135,21 +137,13 @@ def _sealed(value: object) -> tuple[bytes, bytes] | None:
     return decoded[0], decoded[1]
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)
-
-
 _REFUSED = (
     "plaintext for a private-encrypted- channel was refused: its data must be an object of nonce and ciphertext, and "
     "the channel must stand alone (trigger and trigger_batch encrypt by themselves)"
 )
 
 
-def refuse_plaintext(path: str, query: Iterable[tuple[str, str]], body: bytes | None) -> None:
+def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | None) -> None:
     """Raise unless everything that the request sends to an encrypted channel is encrypted.
 
     Every request passes here before it is signed. A body or query names a channel in a key that starts with
@@ -158,15 +152,14 @@ def refuse_plaintext(path: str, query: Iterable[tuple[str, str]], body: bytes | 
     Raises:
         EncryptionError: It is not, or the body cannot be read to tell.
     """
-    pairs: list[tuple[str, object]] = list(query)
     named_in_path = [("channel", segment) for segment in _channel_segments(path)]
     suspicious = any(is_encrypted(name) for _, name in named_in_path) or any(
-        ENCRYPTED_PREFIX in value for _, value in query if isinstance(value, str)
+        ENCRYPTED_PREFIX in value for _, value in query
     )
     if not body:
         # Without a body there is no data but what the query may carry.
-        if suspicious and any(name == "data" for name, _ in pairs):
-            _check_object([*named_in_path, *pairs])
+        if suspicious and any(name == "data" for name, _ in query):
+            _check_object([*named_in_path, *query])
         return
     if not suspicious and not _may_name_encrypted(body):
         return
@@ -179,8 +172,8 @@ def refuse_plaintext(path: str, query: Iterable[tuple[str, str]], body: bytes | 
     if suspicious:
         if _sealed(value) is not None or value == {}:
             return  # what the path names gets encrypted data, or nothing at all
-        top = list(value.items()) if _is_object(value) else [("data", value)]
-        _check_object([*named_in_path, *pairs, *top])
+        top = list(value.items()) if is_object(value) else [("data", value)]
+        _check_object([*named_in_path, *query, *top])
 
 
 def _channel_segments(path: str) -> list[str]:
@@ -199,7 +192,7 @@ def _check_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if key.lower().startswith("channel"):
             if isinstance(value, str):
                 names.append(value)
-            elif _is_list(value):
+            elif is_list(value):
                 names += [name for name in value if isinstance(name, str)]
     if any(is_encrypted(name) for name in names):
         data = [value for key, value in pairs if key == "data"]

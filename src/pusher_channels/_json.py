@@ -8,11 +8,22 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import TypeGuard, cast
 from uuid import UUID
 
 from pusher_channels_rest.errors import InvalidArgumentError
 
 JsonEncoder = Callable[[object], str]
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Narrow what `json` parsed to an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Narrow what `json` parsed to an array."""
+    return isinstance(value, list)
 
 
 def encode_data(data: object, argument: str, encoder: JsonEncoder | None = None) -> str:
@@ -21,7 +32,7 @@ def encode_data(data: object, argument: str, encoder: JsonEncoder | None = None)
         return _sendable(data, argument)
     if isinstance(data, (bytes, bytearray, memoryview)):
         try:
-            return str(data, "utf-8")
+            return bytes(cast("bytes", data)).decode()
         except UnicodeDecodeError:
             raise InvalidArgumentError(argument, "must be UTF-8 text when it is given as bytes") from None
     return encode_json(data, argument, encoder)

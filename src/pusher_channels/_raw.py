@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import unquote
 
 from pusher_channels._json import encode_data
@@ -14,16 +15,16 @@ from pusher_channels.signing import RESERVED_QUERY_KEYS
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
 
 
-def raw_method(method: str) -> str:
+def raw_method(method: object) -> str:
     """Return the method in upper case."""
-    if not isinstance(method, str) or not re.fullmatch("[A-Za-z]+", method):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(method, str) or not re.fullmatch("[A-Za-z]+", method):
         raise InvalidArgumentError("method", "must be an HTTP method such as GET")
     return method.upper()
 
 
-def raw_path(path: str, app_id: str) -> str:
+def raw_path(path: object, app_id: str) -> str:
     """Return the path as it is sent: one without ``/apps/`` in it is one of the app's."""
-    if not isinstance(path, str) or not _PATH.fullmatch(path) or path.startswith("//"):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or path.startswith("//"):
         raise InvalidArgumentError("path", "must begin with a slash and be escaped, without query or fragment")
     if any(unquote(segment) in (".", "..") for segment in path.split("/")):
         # HTTP clients and proxies collapse these: the call would be signed for one endpoint and reach another.
@@ -31,20 +32,20 @@ def raw_path(path: str, app_id: str) -> str:
     return path if "/apps/" in path else f"/apps/{app_id}{path}"
 
 
-def raw_query(query: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def raw_query(query: object) -> tuple[tuple[str, str], ...]:
     """Return the query as pairs of raw values."""
     if query is None:
         return ()
-    if not isinstance(query, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(query, Mapping):
         raise InvalidArgumentError("query", "must be a mapping of str to str")
-    for name, value in query.items():
-        if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    pairs: list[tuple[str, str]] = []
+    for name, value in cast("Mapping[object, object]", query).items():
+        if not isinstance(name, str) or not isinstance(value, str):
             raise InvalidArgumentError("query", "must be a mapping of str to str")
         if name.lower() in RESERVED_QUERY_KEYS:
             raise InvalidArgumentError(f"query[{name!r}]", "is set by the request signature and cannot be given")
-        for text in (name, value):
-            encode_data(text, "query")
-    return tuple(query.items())
+        pairs.append((encode_data(name, "query"), encode_data(value, "query")))
+    return tuple(pairs)
 
 
 def raw_body(method: str, body: object) -> bytes | None:

@@ -8,8 +8,6 @@ from typing import Generic, TypeVar
 
 import attrs
 import httpx
-from pusher_channels_rest.codec import DEFAULT_SERVER, Request, Server
-from pusher_channels_rest.limits import Limits
 
 from pusher_channels._auth import SignatureAuth, redact_httpx_log
 from pusher_channels._config import Settings
@@ -23,9 +21,11 @@ from pusher_channels.errors import (
     ResponseDecodeError,
     status_error,
 )
+from pusher_channels_rest.codec import DEFAULT_SERVER, Request, Server
+from pusher_channels_rest.limits import Limits
 
 T = TypeVar("T")
-ClientT = TypeVar("ClientT", httpx.Client, httpx.AsyncClient)
+ClientT = TypeVar("ClientT", bound=httpx.Client | httpx.AsyncClient)
 
 _HEADERS = {
     "Accept": "application/json",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import attrs
-from pusher_channels_rest.models import ClientEvent, WebhookBody
-from pusher_channels_rest.webhooks import WebhookEvent
 
 from pusher_channels._encryption import KeyRing, is_encrypted
+from pusher_channels._json import is_list, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import (
     EncryptionError,
@@ -25,6 +25,8 @@ from pusher_channels.errors import (
     StaleWebhookError,
     UnknownKeyError,
 )
+from pusher_channels_rest.models import ClientEvent, WebhookBody
+from pusher_channels_rest.webhooks import WebhookEvent
 
 MAX_AHEAD = 60
 """Seconds that a webhook's time may lie ahead of the local clock."""
@@ -48,8 +50,8 @@ class Webhook:
 
 
 def read_webhook(
-    headers: Mapping[str, str],
-    body: bytes,
+    headers: object,
+    body: object,
     *,
     tokens: Mapping[str, Secret],
     keys: KeyRing,
@@ -59,15 +61,17 @@ def read_webhook(
     """Verify the webhook and read it. ``tokens`` are all accepted keys with their secrets, ``now`` is Unix time."""
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise InvalidArgumentError("body", "must be the raw request body, as bytes")
-    body = bytes(body)
-    _verify(headers, body, tokens)
-    payload = _decode(body)
+    if not isinstance(headers, Mapping):
+        raise InvalidArgumentError("headers", "must be a mapping of names to values")
+    content = bytes(cast("bytes", body))
+    _verify(cast("Mapping[object, object]", headers), content, tokens)
+    payload = _decode(content)
     time = _check_time(payload.time_ms, max_age, now)
     events = tuple(_decrypted(event, keys) for event in payload.events or ())
     return Webhook(time=time, time_ms=payload.time_ms, events=events)
 
 
-def _verify(headers: Mapping[str, str], body: bytes, tokens: Mapping[str, Secret]) -> None:
+def _verify(headers: Mapping[object, object], body: bytes, tokens: Mapping[str, Secret]) -> None:
     key, signature = _header(headers, "x-pusher-key"), _header(headers, "x-pusher-signature")
     secret = None if key is None else tokens.get(key)
     if secret is None:
@@ -78,10 +82,13 @@ def _verify(headers: Mapping[str, str], body: bytes, tokens: Mapping[str, Secret
         raise InvalidSignatureError("the X-Pusher-Signature header is not the signature of the body")
 
 
-def _header(headers: Mapping[str, str], name: str) -> str | None:
+def _header(headers: Mapping[object, object], name: str) -> str | None:
     """Find a header whatever the case of its name. One that stands twice with different values counts as missing."""
-    items: Iterable[tuple[object, object]] = headers.items()
-    found = {value for key, value in items if isinstance(key, str) and key.lower() == name and isinstance(value, str)}
+    found = {
+        value
+        for key, value in headers.items()
+        if isinstance(key, str) and key.lower() == name and isinstance(value, str)
+    }
     return found.pop() if len(found) == 1 else None
 
 
@@ -101,16 +108,18 @@ def _refuse_constant(name: str) -> object:
 
 def _with_text_data(content: object) -> object:
     """Turn the data of client events into text: other servers send what the client sent as JSON in the JSON."""
-    if not isinstance(content, dict) or not isinstance(content.get("events"), list):
-        return content  # pyright: ignore[reportUnknownVariableType]  any JSON
-    events: list[object] = content["events"]
+    if not is_object(content):
+        return content
+    events = content.get("events")
+    if not is_list(events):
+        return content
     return {**content, "events": [_event_with_text_data(event) for event in events]}
 
 
 def _event_with_text_data(event: object) -> object:
-    if isinstance(event, dict) and event.get("name") == "client_event" and not isinstance(event.get("data", ""), str):
+    if is_object(event) and event.get("name") == "client_event" and not isinstance(event.get("data", ""), str):
         return {**event, "data": json.dumps(event["data"], ensure_ascii=False, separators=(",", ":"))}
-    return event  # pyright: ignore[reportUnknownVariableType]  any JSON
+    return event
 
 
 def _check_time(time_ms: int, max_age: float | None, now: float) -> datetime:

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from pusher_channels_rest.resources import AsyncResources, Resources
-
 from pusher_channels._base import BaseClient
 from pusher_channels._builder import Event
+from pusher_channels_rest.resources import AsyncResources, Resources
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from pusher_channels_rest.models import NotifyResult, TriggerBatchResult, TriggerResult
+    import httpx  # noqa: F401  named in the strings below
 
     from pusher_channels._transport import AsyncTransport, RawResponse, Transport
+    from pusher_channels_rest.models import NotifyResult, TriggerBatchResult, TriggerResult
 
 
 class Pusher(BaseClient["httpx.Client"], Resources):
@@ -28,10 +28,14 @@ class Pusher(BaseClient["httpx.Client"], Resources):
     _http_client_kind = "Client"
 
     @cached_property
-    def _caller(self) -> Transport:
+    def _transport(self) -> Transport:
         from pusher_channels._transport import Transport
 
         return Transport(self._state.settings, self._state.pool)
+
+    @property
+    def _caller(self) -> Transport:
+        return self._transport
 
     def trigger(
         self,
@@ -63,7 +67,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             ConfigurationError: The channel is encrypted and the client has no master key. Nothing was sent.
             APIError: The call failed; its subclass says how.
         """
-        return self._caller.call(self._build.trigger(channels, event_name, data, socket_id, info))
+        return self._transport.call(self._build.trigger(channels, event_name, data, socket_id, info))
 
     def trigger_batch(self, events: Iterable[Event]) -> TriggerBatchResult:
         """Publish up to 10 events in one request, each on its own channel. Encrypted channels are encrypted each.
@@ -78,7 +82,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             ConfigurationError: A channel is encrypted and the client has no master key. Nothing was sent.
             APIError: The call failed; its subclass says how.
         """
-        return self._caller.call(self._build.trigger_batch(events))
+        return self._transport.call(self._build.trigger_batch(events))
 
     def send_to_user(self, user_id: str, event_name: str, data: object) -> TriggerResult:
         """Publish an event to all connections on which a user has signed in.
@@ -94,7 +98,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             InvalidArgumentError: An argument breaks its rule. Nothing was sent.
             APIError: The call failed; its subclass says how.
         """
-        return self._caller.call(self._build.send_to_user(user_id, event_name, data))
+        return self._transport.call(self._build.send_to_user(user_id, event_name, data))
 
     def notify(
         self,
@@ -119,7 +123,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             ConfigurationError: The client has neither ``push_notification_host`` nor ``host``. Nothing was sent.
             APIError: The call failed; its subclass says how.
         """
-        return self._caller.call(self._build.notify(interests, apns, gcm, fcm, webhook_url))
+        return self._transport.call(self._build.notify(interests, apns, gcm, fcm, webhook_url))
 
     def request(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
@@ -140,12 +144,12 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             EncryptionError: It would send plaintext to an encrypted channel. Nothing was sent.
             APIError: The call failed; its subclass says how.
         """
-        return self._caller.request(*self._build.raw(method, path, query, body))
+        return self._transport.request(*self._build.raw(method, path, query, body))
 
     def close(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
         if not self._state.is_view:
-            self._caller.close()
+            self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -162,10 +166,14 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
     _http_client_kind = "AsyncClient"
 
     @cached_property
-    def _caller(self) -> AsyncTransport:
+    def _transport(self) -> AsyncTransport:
         from pusher_channels._transport import AsyncTransport
 
         return AsyncTransport(self._state.settings, self._state.pool)
+
+    @property
+    def _caller(self) -> AsyncTransport:
+        return self._transport
 
     async def trigger(
         self,
@@ -177,15 +185,15 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
         info: Sequence[str] | str = (),
     ) -> TriggerResult:
         """Publish an event on one channel, or on up to 100: see `Pusher.trigger`."""
-        return await self._caller.call(self._build.trigger(channels, event_name, data, socket_id, info))
+        return await self._transport.call(self._build.trigger(channels, event_name, data, socket_id, info))
 
     async def trigger_batch(self, events: Iterable[Event]) -> TriggerBatchResult:
         """Publish up to 10 events in one request: see `Pusher.trigger_batch`."""
-        return await self._caller.call(self._build.trigger_batch(events))
+        return await self._transport.call(self._build.trigger_batch(events))
 
     async def send_to_user(self, user_id: str, event_name: str, data: object) -> TriggerResult:
         """Publish an event to all connections on which a user has signed in: see `Pusher.send_to_user`."""
-        return await self._caller.call(self._build.send_to_user(user_id, event_name, data))
+        return await self._transport.call(self._build.send_to_user(user_id, event_name, data))
 
     async def notify(
         self,
@@ -197,18 +205,18 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
         webhook_url: str | None = None,
     ) -> NotifyResult:
         """Publish a legacy push notification: see `Pusher.notify`."""
-        return await self._caller.call(self._build.notify(interests, apns, gcm, fcm, webhook_url))
+        return await self._transport.call(self._build.notify(interests, apns, gcm, fcm, webhook_url))
 
     async def request(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
     ) -> RawResponse:
         """Send any signed request: see `Pusher.request`."""
-        return await self._caller.request(*self._build.raw(method, path, query, body))
+        return await self._transport.request(*self._build.raw(method, path, query, body))
 
     async def aclose(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
         if not self._state.is_view:
-            await self._caller.aclose()
+            await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self

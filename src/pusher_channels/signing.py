@@ -9,9 +9,8 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 
-from pusher_channels_rest.errors import InvalidArgumentError
-
 from pusher_channels._secret import Secret
+from pusher_channels_rest.errors import InvalidArgumentError
 
 __all__ = ["RESERVED_QUERY_KEYS", "sign_request", "string_to_sign"]
 

@@ -57,6 +57,7 @@ def test_trigger_returns_counts_and_event_ids(recorder: Recorder) -> None:
 def test_info_takes_names_or_a_comma_list(recorder: Recorder, info: str | list[str]) -> None:
     recorder.sync().trigger("c", "e", "d", info=info)
     assert recorder.body["info"] == "user_count"
+    recorder.content = b'{"occupied": true}'
     recorder.sync().channels.get("presence-c", info=info)
     assert recorder.urls[-1].params["info"] == "user_count"
 
@@ -84,8 +85,8 @@ def test_limits_are_inclusive(recorder: Recorder) -> None:
 
 
 REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
-    ("channels", lambda p: p.trigger([], "e", "d"), "at least 1"),
-    ("channels", lambda p: p.trigger(["c"] * 101, "e", "d"), "at most 100"),
+    ("channels", lambda p: p.trigger([], "e", "d"), "1 to"),
+    ("channels", lambda p: p.trigger(["c"] * 101, "e", "d"), "1 to 100"),
     ("channels[0]", lambda p: p.trigger("", "e", "d"), ""),
     ("channels[0]", lambda p: p.trigger("abc$secret", "e", "d"), ""),
     ("channels[1]", lambda p: p.trigger(["ok", "x" * 201], "e", "d"), "200"),
@@ -110,9 +111,9 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
     ("socket_id", lambda p: p.trigger("c", "e", "d", socket_id="١.١"), ""),
     ("info", lambda p: p.trigger("c", "e", "d", info=7), ""),  # type: ignore[arg-type]  # pyright: ignore
     ("info[1]", lambda p: p.trigger("c", "e", "d", info=["user_count", "cache"]), "user_count"),
-    ("events", lambda p: p.trigger_batch([]), "at least 1"),
-    ("events", lambda p: p.trigger_batch([Event("c", "e", "d")] * 11), "at most 10"),
-    ("events", lambda p: p.trigger_batch(repeat(Event("c", "e", "d"))), "at most 10"),
+    ("events", lambda p: p.trigger_batch([]), "1 to"),
+    ("events", lambda p: p.trigger_batch([Event("c", "e", "d")] * 11), "1 to 10"),
+    ("events", lambda p: p.trigger_batch(repeat(Event("c", "e", "d"))), "1 to 10"),
     ("events[1]", lambda p: p.trigger_batch([Event("c", "e", "d"), {"channel": "c"}]), "Event"),  # type: ignore[list-item]  # pyright: ignore
     ("events[0].channel", lambda p: p.trigger_batch([Event("c d", "e", "d")]), ""),
     ("events[0].name", lambda p: p.trigger_batch([Event("c", "", "d")]), ""),
@@ -163,7 +164,7 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
 def test_bad_input_is_refused_before_anything_is_sent(
     recorder: Recorder, argument: str, call: Callable[[Pusher], object], rule: str
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match=rule) as caught:
+    with pytest.raises(InvalidArgumentError, match=rule or None) as caught:
         call(recorder.sync(push_notification_host="push.example"))
     assert caught.value.argument == argument
     assert recorder.requests == []
@@ -174,7 +175,7 @@ def test_bad_input_is_refused_before_anything_is_sent(
 async def test_the_twin_refuses_the_same(
     recorder: Recorder, argument: str, call: Callable[[AsyncPusher], Awaitable[object]], rule: str
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match=rule) as caught:
+    with pytest.raises(InvalidArgumentError, match=rule or None) as caught:
         await call(recorder.asynchronous(push_notification_host="push.example"))
     assert caught.value.argument == argument
     assert recorder.requests == []
@@ -218,7 +219,7 @@ def test_limits_of_a_dedicated_cluster(recorder: Recorder) -> None:
     pusher.events.trigger(name="e", data="x" * 20_000, channels=["c"])
     with pytest.raises(InvalidArgumentError, match="20000"):
         pusher.trigger("c", "e", "x" * 20_001)
-    with pytest.raises(InvalidArgumentError, match="at most 50"):
+    with pytest.raises(InvalidArgumentError, match="1 to 50"):
         pusher.trigger_batch([Event("c", "e", "d")] * 51)
 
 
@@ -284,6 +285,7 @@ def test_request(recorder: Recorder) -> None:
 
 def test_with_options_is_a_view(recorder: Recorder) -> None:
     pusher = recorder.sync()
+    recorder.content = b'{"channels": {}}'
     view = pusher.with_options(timeout=1.5, headers={"X-Trace": "7"}).with_options(headers={"X-More": "8"})
     assert type(view) is Pusher
     view.channels.list()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from typing import cast
 
 import pytest
 from nacl.secret import SecretBox
@@ -45,8 +46,7 @@ def test_batch_encrypts_each_event_and_changes_nothing_of_the_callers(recorder: 
     for _ in range(2):
         pusher.trigger_batch(events)
         batch = recorder.body["batch"]
-        assert isinstance(batch, list)
-        first, second, third = (item["data"] for item in batch)
+        first, second, third = (item["data"] for item in cast("list[dict[str, str]]", batch))
         assert open_sealed(CHANNEL, first) == open_sealed("private-encrypted-2", third) == second == '{"a":1}'
     assert data == {"a": 1}
     assert events[0] == Event(CHANNEL, "e", {"a": 1})

@@ -108,6 +108,10 @@ def with_request(kind: type[httpx.TransportError]) -> Callable[[httpx.Request], 
     return lambda request: kind("it broke", request=request)
 
 
+def plain(error: OSError) -> Callable[[httpx.Request], Exception]:
+    return lambda request: error
+
+
 @pytest.mark.parametrize(
     ("make", "kind"),
     [
@@ -115,13 +119,13 @@ def with_request(kind: type[httpx.TransportError]) -> Callable[[httpx.Request], 
         (with_request(httpx.ReadTimeout), APITimeoutError),
         (with_request(httpx.WriteTimeout), APITimeoutError),
         (with_request(httpx.PoolTimeout), APITimeoutError),
-        (lambda _: TimeoutError("it broke"), APITimeoutError),
+        (plain(TimeoutError("it broke")), APITimeoutError),
         (with_request(httpx.ConnectError), APIConnectionError),
         (with_request(httpx.ReadError), APIConnectionError),
         (with_request(httpx.RemoteProtocolError), APIConnectionError),
         (with_request(httpx.ProxyError), APIConnectionError),
         (with_request(httpx.UnsupportedProtocol), APIConnectionError),
-        (lambda _: ConnectionResetError("it broke"), APIConnectionError),
+        (plain(ConnectionResetError("it broke")), APIConnectionError),
     ],
 )
 async def test_connection_errors(
@@ -161,6 +165,7 @@ async def test_a_refused_connection() -> None:
 
 def test_httpx_logs_no_signature(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    recorder.content = b'{"channels": {}}'
     recorder.sync().channels.list(filter_by_prefix="presence-")
     (line,) = [record.getMessage() for record in caplog.records if record.name == "httpx"]
     assert "GET https://api-mt1.pusher.com/apps/3/channels" in line

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 import attrs
@@ -49,7 +50,11 @@ class Kind(StrEnum):
     NEW = "new"
 
 
-Point = namedtuple("Point", "x y")
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
 ID = UUID("12345678-1234-5678-1234-567812345678")
 
 
@@ -71,7 +76,7 @@ ID = UUID("12345678-1234-5678-1234-567812345678")
         ((1, 2), "[1,2]"),
         (Point(1, 2), "[1,2]"),
         ({1: "a", None: "b", False: "c"}, '{"1":"a","null":"b","false":"c"}'),
-        (OrderedDict(b=1, a=2), '{"b":1,"a":2}'),
+        (OrderedDict([("b", 1), ("a", 2)]), '{"b":1,"a":2}'),
         (MappingProxyType({"a": 1}), '{"a":1}'),
         (ID, f'"{ID}"'),
         (Decimal("1.10"), '"1.10"'),
