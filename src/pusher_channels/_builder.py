@@ -63,9 +63,7 @@ class RequestBuilder:
         from pusher_channels_rest.operations.events import trigger_request
 
         names: Sequence[str] = [channels] if isinstance(channels, str) else channels
-        given: object = names  # what is no sequence is refused below; a generator must not be used up here
-        listed = cast("Sequence[object]", given) if isinstance(given, Sequence) else ()
-        encrypted = [name for name in listed if isinstance(name, str) and is_encrypted(name)]
+        encrypted = _encrypted_among(names)
         if encrypted and len(names) > 1:
             raise InvalidArgumentError("channels", "must be one channel alone when it is a private-encrypted- channel")
         try:
@@ -130,6 +128,12 @@ class RequestBuilder:
     ) -> tuple[str, str, tuple[tuple[str, str], ...], bytes | None]:
         method = raw_method(method)
         return method, raw_path(path, self._app_id), raw_query(query), raw_body(method, body)
+
+
+def _encrypted_among(channels: object) -> list[str]:
+    """Find the encrypted channels. What is no sequence is refused later, and a generator must not be used up here."""
+    listed = cast("Sequence[object]", channels) if isinstance(channels, Sequence) else ()
+    return [name for name in listed if isinstance(name, str) and is_encrypted(name)]
 
 
 def _renamed(error: InvalidArgumentError, generated: str, public: str) -> InvalidArgumentError:
