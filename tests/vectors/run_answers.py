@@ -15,6 +15,7 @@ from pusher_channels import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    Event,
     InvalidArgumentError,
     NotFoundError,
     NotifyResult,
@@ -86,7 +87,7 @@ def _operation(endpoint: str | None, body: dict[str, object]) -> tuple[str, tupl
         endpoint = next((path for name, path in shapes.items() if name in body), "/events")
     path = endpoint.rpartition(" ")[2]
     if path.endswith("/batch_events"):
-        return "events.trigger_batch", ()
+        return "trigger_batch", ([Event("channel", "event", "data")],)
     if path.endswith("/events"):
         return "trigger", _TRIGGER
     if path.endswith("/users"):

@@ -24,6 +24,7 @@ from .support import (
     refused,
 )
 
+_TLS_FLAGS = ("ssl", "useTLS", "use_tls", "forceTLS", "encrypted", "secure")
 _EMPTY_LIST = Answer(body='{"channels":{}}')
 
 
@@ -64,8 +65,9 @@ def url_parse(case: Case) -> None:
     key, secret = expected.get("key", parts.username), expected.get("secret", parts.password)
     sent = _list_channels(session, as_text(key), as_text(secret))
     assert as_text(secret) not in repr(session.client) or len(as_text(secret)) < 6
-    scheme = "https" if expected.get("ssl", expected.get("scheme", parts.scheme)) in (True, "https") else "http"
-    assert sent.url.scheme == scheme
+    assert sent.url.scheme == expected.get("scheme", parts.scheme)
+    for name in _TLS_FLAGS:
+        assert expected.get(name, parts.scheme == "https") is (sent.url.scheme == "https")
     if "host" in expected:
         assert expected["host"] in (sent.url.host, sent.url.netloc.decode())
     if "port" in expected:
@@ -91,9 +93,6 @@ def _check_proxy(case: Case) -> None:
     assert base64.b64decode(credentials.removeprefix("Basic ")).decode() == f"{wanted['user']}:{wanted['password']}"
 
 
-_TLS_FLAGS = ("ssl", "useTLS", "use_tls", "forceTLS", "encrypted", "secure")
-
-
 def config_default(case: Case) -> None:
     """The options, seen in the request that the client sends; ours are https, api-mt1, and no scheme in a host."""
     inputs, expected = case.inputs, case.expected
@@ -101,7 +100,9 @@ def config_default(case: Case) -> None:
     flags = [inputs[name] for name in _TLS_FLAGS if name in inputs]
     if "scheme" in inputs:
         flags.append(inputs["scheme"] == "https")
-    options: dict[str, object] = {name: inputs[name] for name in ("cluster", "host", "port") if name in inputs}
+    options: dict[str, object] = {
+        name: inputs[name] for name in ("cluster", "host", "port", "timeout") if name in inputs
+    }
     if flags:
         options["ssl"] = flags[0]
 
@@ -137,8 +138,9 @@ def config_default(case: Case) -> None:
     elif wanted["port"] is not None:
         assert int(str(wanted["port"])) == (port or default_port)
     if "timeout" in expected:
-        timeout = as_object(sent.timeout)
-        assert set(timeout.values()) == {expected["timeout"]}
+        if "timeout" not in inputs and expected["timeout"] != 5:
+            case.differs(Difference.TIMEOUT)
+        assert set(as_object(sent.timeout).values()) == {inputs.get("timeout", 5)}
 
 
 def _expected_parts(case: Case) -> dict[str, object]:

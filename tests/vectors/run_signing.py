@@ -34,14 +34,15 @@ def sign_request_vector(case: Case) -> None:
 
     key, secret, timestamp = inputs.text("key"), inputs.text("secret"), int(inputs.text("auth_timestamp"))
     body = inputs.optional_text("body")
-    text, signature, body_md5 = expected.text("string_to_sign"), expected["auth_signature"], expected.get("body_md5")
+    signature, body_md5 = expected["auth_signature"], expected.get("body_md5")
+    auth = [("auth_key", key), ("auth_timestamp", str(timestamp)), ("auth_version", inputs.text("auth_version"))]
+    md5_pair = [("body_md5", md5(body.encode()))] if body else []
+    text = expected.text("string_to_sign", string_to_sign(method, path, [*pairs, *auth, *md5_pair]))
     assert sha256_hmac(secret, text) == signature
     if body_md5 is not None and not body:
         case.differs(Difference.NO_MD5_OF_NOTHING)
         text = text.replace(f"&body_md5={body_md5}", "")
         signature, body_md5 = sha256_hmac(secret, text), None
-    auth = [("auth_key", key), ("auth_timestamp", str(timestamp)), ("auth_version", inputs.text("auth_version"))]
-    md5_pair = [("body_md5", md5(body.encode()))] if body else []
     assert string_to_sign(method, path, [*pairs, *auth, *md5_pair]) == text
     if text_only:
         signed = sign_request(method, path, dict(pairs), body, key=key, secret=secret, timestamp=timestamp)

@@ -160,27 +160,38 @@ def _user_data(case: Case) -> None:
 def _auth_form_body(case: Case) -> None:
     """Either endpoint's form: that of channels has a channel name too."""
     body = as_text(_value(case))
-    fields = {name: values[0] for name, values in parse_qs(body).items()}
+    fields = {name: values[0] for name, values in parse_qs(body).items() if len(values) == 1}
     about_channel = "channel" in str(case.vector.expected.get("error", "")).lower() or "channel_name" in fields
-    good_socket = _matches(_SOCKET_ID, fields.get("socket_id"))
-    whole = good_socket and "channel_name" in fields
-    method, options = "authenticate_user_form", {"user": {"id": "1"}}
+    good_socket, channel = _matches(_SOCKET_ID, fields.get("socket_id")), fields.get("channel_name")
     if about_channel:
-        method, options = "authorize_channel_form", {}
-    ours = whole if about_channel else good_socket
-    ok = _allowed(case, ours, None if ours else Difference.FORM_VALUES)
-    broken = "channel_name" if about_channel and "socket_id" in fields and "channel_name" not in fields else "socket_id"
-    _check(case, ok, broken, body, method, body, **options)
-    _check(case, ok, broken, body, method, body.encode("ascii", "ignore"), **options)
-    if case.expected["ok"] is True and not ok:
-        complete = urlencode(fields | {"socket_id": SOCKET_ID})
-        _check(case, True, broken, body, method, complete, **options)
+        method = "authorize_channel_form"
+        user = {"user_id": "1"} if channel is not None and channel.startswith("presence-") else None
+        good_channel = channel is not None and channel.startswith(("private-", "presence-"))
+    else:
+        method, user, good_channel = "authenticate_user_form", {"id": "1"}, True
+    ok = _allowed(case, good_socket and good_channel, None if good_socket and good_channel else Difference.FORM_VALUES)
+    # Both fields have to be there before either is looked at.
+    incomplete = about_channel and "socket_id" in fields and channel is None
+    broken = "channel_name" if incomplete or good_socket else "socket_id"
+    _check(case, ok, broken, body, method, body, user)
+    _check(case, ok, broken, body, method, body.encode("ascii", "ignore"), user)
+    if case.expected["ok"] is True and not good_socket:
+        _check(case, good_channel, "channel_name", body, method, urlencode(fields | {"socket_id": SOCKET_ID}), user)
 
 
 def _channels(case: Case) -> None:
     count = as_int(case.inputs["count"])
     ok = _allowed(case, 1 <= count <= 100, Difference.HUNDRED_CHANNELS)
     _check(case, ok, "channels", None, "trigger", [f"channel-{index}" for index in range(count)], "event", "data")
+
+
+def _batch(case: Case) -> None:
+    count = as_int(case.inputs["count"])
+    ok = _allowed(case, 1 <= count <= 10, Difference.TEN_EVENTS)
+    events = [Event("channel", "event", "data")] * count
+    _check(case, ok, "events", None, "trigger_batch", events)
+    _check(case, ok, "events", None, "trigger_batch", iter(events))
+    Session(case.twin, max_batch_events=max(count, 1)).call("trigger_batch", events or [Event("c", "e", "d")])
 
 
 def _event(case: Case) -> None:
@@ -233,6 +244,8 @@ def _option(case: Case, option: str) -> None:
         "port": isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535,
         "timeout": isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0,
     }.get(option, isinstance(value, str) and bool(value))
+    if option == "host":
+        ours = ours and "://" not in as_text(value)
     if option == "app_id" and ours:
         difference = Difference.APP_ID_NAMES
     ok = _allowed(case, ours, difference)
@@ -289,13 +302,11 @@ def _authorize(case: Case) -> None:
 
 
 def _encrypted_with_others(case: Case) -> None:
-    assert case.expected["ok"] is False
     channels = texts(case.inputs["channels"])
+    ours = len(channels) == 1 or not any(channel.startswith("private-encrypted-") for channel in channels)
+    ok = _allowed(case, ours, Difference.ENCRYPTED_ALONE)
     for order in (channels, channels[::-1]):
-        session = Session(case.twin, encryption_master_key_base64=MASTER_KEY)
-        with refused(InvalidArgumentError, "channels", channels):
-            session.call("trigger", order, "event", "data")
-        session.check_silent()
+        _check(case, ok, "channels", channels, "trigger", order, "event", "data")
 
 
 def _encrypted_without_key(case: Case) -> None:
@@ -319,6 +330,8 @@ _FIELDS: Mapping[str, Callable[[Case], None]] = {
     "user_data": _user_data,
     "auth_form_body": _auth_form_body,
     "channels": _channels,
+    "batch": _batch,
+    "events": _batch,
     "event": _event,
     "data": _data,
     "host": _host,

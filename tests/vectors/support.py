@@ -228,7 +228,7 @@ class Session:
         timeout: object = request.extensions["timeout"]
         self._sent.append(Sent(request.method, request.url, request.headers, request.content, timeout))
         if self._answer.error is not None:
-            raise self._answer.error(f"failed for {request.url}", request=request)
+            raise self._answer.error("the connection broke", request=request)
         return httpx.Response(self._answer.status, text=self._answer.body)
 
     def call(self, method: str, *arguments: object, **options: object) -> object:
