@@ -79,7 +79,8 @@ class Http:
             method, signed_path or full_path, query or {}, content, app=self._app, changes=signing or {}
         )
         url = f"http://{self._server.host}:{self._server.port}{full_path}?{urlencode(pairs)}"
-        return self._client.request(method, url, content=content or None)
+        headers = {"Content-Type": "application/json"} if content else {}
+        return self._client.request(method, url, content=content or None, headers=headers)
 
     def get(self, path: str, **query: str) -> httpx.Response:
         return self.call("GET", path, query=query)
