@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from pusher_channels_rest.models import (
+        BatchEvent,
         CachedEvent,
         CacheMiss,
         Channel,
@@ -102,6 +103,7 @@ _SOURCES = {
         "WebhookError",
     ),
     "pusher_channels_rest.models": (
+        "BatchEvent",
         "CacheMiss",
         "CachedEvent",
         "Channel",
@@ -137,6 +139,7 @@ __all__ = [
     "AsyncPusher",
     "AuthenticationError",
     "BadRequestError",
+    "BatchEvent",
     "CacheMiss",
     "CachedEvent",
     "Channel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from contextlib import suppress
 from typing import Any
@@ -53,11 +54,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(self, context: ssl.SSLContext, limits: httpx.Limits, proxy: httpx.Proxy | None = None) -> None:
         self._context = context
         self._limits = limits
-        self._proxy: dict[str, Any] = {}
-        if proxy is not None:
-            self._proxy = {"proxy": yarl.URL(str(proxy.url)), "proxy_headers": dict(proxy.headers)}
-            if proxy.auth is not None:
-                self._proxy["proxy_auth"] = aiohttp.BasicAuth(*proxy.auth, encoding="utf-8")
+        self._proxy = None if proxy is None else yarl.URL(str(proxy.url))
+        self._proxy_headers: dict[str, str] = {} if proxy is None else dict(proxy.headers)
+        if proxy is not None and proxy.auth is not None:
+            credentials = base64.b64encode(":".join(proxy.auth).encode()).decode()
+            self._proxy_headers["Proxy-Authorization"] = f"Basic {credentials}"
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
     async def _pool(self) -> _Pool:
@@ -72,6 +73,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeout: dict[str, float | None] = request.extensions.get("timeout", {})
         body = await request.aread()
+        headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw]
+        if request.url.scheme == "http":
+            headers += self._proxy_headers.items()  # aiohttp sends them with CONNECT only, which https uses
         pool = await self._pool()
         try:
             async with asyncio.timeout(timeout.get("pool")):
@@ -82,11 +86,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             async with pool.session.request(
                 request.method,
                 yarl.URL(str(request.url), encoded=True),  # encoded: what was signed goes out, not yarl's idea of it
-                headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
+                headers=headers,
                 data=body or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(connect=timeout.get("connect"), sock_read=timeout.get("read")),
-                **self._proxy,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
             ) as response:
                 content = await response.read()
         except aiohttp.ClientError as error:

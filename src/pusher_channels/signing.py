@@ -40,9 +40,11 @@ def sign_request(
         timestamp: Unix time in whole seconds. The server accepts it within 600 seconds of its own clock.
 
     Raises:
-        InvalidArgumentError: The query holds a reserved key, or the path does not start with a slash.
+        InvalidArgumentError: The query holds a reserved key or anything but str, or the path lacks its first slash.
     """
     pairs = () if query is None else query.items()
+    if any(not isinstance(text, str) for pair in pairs for text in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("query", "must be a mapping of str to str")
     return dict(signed_pairs(method, path, pairs, body, key=key, secret=Secret(secret), timestamp=timestamp))
 
 

@@ -133,7 +133,7 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
     ("channel_name", lambda p: p.channels.get("a/b"), ""),
     ("channel_name", lambda p: p.channels.get(".."), r"\.\."),
     ("channel_name", lambda p: p.channels.users("."), ""),
-    ("info[0]", lambda p: p.channels.get("c", info=["bogus"]), ""),
+    ("info[0]", lambda p: p.channels.get("c", info=["a b"]), ""),
     ("user_id", lambda p: p.users.terminate_connections(".."), ""),
     ("user_id", lambda p: p.users.terminate_connections("a/../b"), ""),
     ("user_id", lambda p: p.users.terminate_connections(""), ""),

@@ -20,8 +20,8 @@ for python in "$oldest" "$newest"; do
   "$python" -m venv "$scratch/$name"
   "$scratch/$name/bin/python" -m pip install --quiet --require-hashes --requirement "$root/requirements/wheel.txt"
   "$scratch/$name/bin/python" -m pip install --quiet --no-deps "$root"/dist/*.whl
-  mkdir -p "$scratch/tests-$name"
-  cp -r "$root/tests/unit" "$root/tests/vectors" "$scratch/tests-$name/"
-  (cd "$scratch/tests-$name" && "$scratch/$name/bin/python" -m pytest -q -c "$root/pyproject.toml" --rootdir . \
-    -o pythonpath= -o cache_dir="$scratch/cache" -o testpaths= unit vectors)
+  mkdir -p "$scratch/run-$name/tests"
+  cp -r "$root/pyproject.toml" "$scratch/run-$name/"
+  cp -r "$root"/tests/{__init__.py,unit,vectors} "$scratch/run-$name/tests/"
+  (cd "$scratch/run-$name" && "$scratch/$name/bin/python" -m pytest -q -p no:cacheprovider tests/unit tests/vectors)
 done
