@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from pusher_channels import ChannelAuthorization
 from pusher_channels.emulator import AppConfig, Emulator
 
 TIMEOUT = 5.0
@@ -108,6 +109,13 @@ class Client:
         elif channel.startswith(("private-", "presence-")):
             data["auth"] = sign(self._app, f"{self.socket_id}:{channel}")
         return data
+
+    async def subscribe_as(self, channel: str, authorization: ChannelAuthorization) -> Frame:
+        """Subscribe with what an auth endpoint answered."""
+        fields = authorization.to_dict()
+        fields.pop("shared_secret", None)
+        await self.send("pusher:subscribe", {"channel": channel, **fields})
+        return await self.expect("pusher_internal:subscription_succeeded", channel)
 
     async def sign_in(self, user: Mapping[str, object]) -> None:
         """Sign in and wait for the confirmation."""

@@ -15,5 +15,5 @@ Client = Pusher | AsyncPusher
 async def settle(result: T | Awaitable[T]) -> T:
     """Return the result of a call, waiting for it if the client is the async one."""
     if inspect.isawaitable(result):
-        result = await result
-    return result
+        return await result
+    return result  # pyright: ignore[reportReturnType]  a result is never awaitable itself

@@ -42,10 +42,10 @@ SUBSCRIPTION_COUNT_INTERVAL = 5.0
 
 @attrs.frozen(kw_only=True)
 class PublishedEvent:
-    """An event that the HTTP API took, as the record keeps it. Encrypted data is kept as it was sent."""
+    """An event on one channel that the HTTP API took. Encrypted data is kept as it was sent."""
 
     app_id: str
-    channels: tuple[str, ...]
+    channel: str
     name: str
     data: str
     socket_id: str | None
@@ -97,18 +97,13 @@ class App:
 
     def publish(self, channel_names: Sequence[str], event: str, data: str, *, socket_id: str | None = None) -> None:
         """Deliver an event of the HTTP API."""
-        channel_names = tuple(dict.fromkeys(channel_names))
-        self.published.append(
-            PublishedEvent(
-                app_id=self.config.app_id,
-                channels=channel_names,
-                name=event,
-                data=data,
-                socket_id=socket_id,
-                time=time.time(),
+        now = time.time()
+        for name in dict.fromkeys(channel_names):
+            self.published.append(
+                PublishedEvent(
+                    app_id=self.config.app_id, channel=name, name=event, data=data, socket_id=socket_id, time=now
+                )
             )
-        )
-        for name in channel_names:
             if name.startswith(USER_CHANNEL_PREFIX):
                 self._send_to_user(name.removeprefix(USER_CHANNEL_PREFIX), channel_frame(event, name, data), socket_id)
                 continue
