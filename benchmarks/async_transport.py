@@ -138,6 +138,24 @@ async def bare_aiohttp(context: ssl.SSLContext, ca: Path) -> Any:
 
 
 @asynccontextmanager
+async def sdk(context: ssl.SSLContext, ca: Path) -> Any:
+    """The whole of AsyncPusher.trigger: checks, signature, transport, result."""
+    from pusher_channels import AsyncPusher
+
+    clients: list[AsyncPusher] = []
+
+    async def post(url: str, body: bytes) -> int:
+        if not clients:
+            host, port = "127.0.0.1", httpx.URL(url).port
+            clients.append(AsyncPusher("3", "key", "secret", host=host, port=port, verify=context))
+        await clients[0].trigger("private-orders", "price", {"id": 4711, "note": "x" * 200})
+        return 200
+
+    yield post
+    await clients[0].aclose()
+
+
+@asynccontextmanager
 async def peer(context: ssl.SSLContext, ca: Path) -> Any:
     """The official PyPI client over aiohttp: it signs, and opens one connection a request."""
     import pusher as official
@@ -161,6 +179,7 @@ CANDIDATES: dict[str, tuple[str, Callable[..., Any]]] = {
     "pyreqwest": ("pyreqwest", through_httpx(pyreqwest)),
     "pyqwest": ("pyqwest", through_httpx(pyqwest)),
     "aiohttp, bare": ("aiohttp", bare_aiohttp),
+    "AsyncPusher.trigger": ("attrs", sdk),
     "official pusher, aiohttp": ("pusher", peer),
 }
 
@@ -380,7 +399,7 @@ def main() -> None:
         print(row + f"   {importlib.metadata.version(CANDIDATES[name][0])}")
 
     print(f"\n{'package':16} {'import ms':>10} {'size KiB':>10}   distributions (beyond httpx's own)")
-    for package in dict.fromkeys(CANDIDATES[name][0] for name in names):
+    for package in dict.fromkeys(CANDIDATES[name][0] for name in names if CANDIDATES[name][0] in IMPORTS):
         size, parts = added_kib(package)
         print(f"{package:16} {import_ms(IMPORTS[package]):>10.0f} {size:>10}   {', '.join(parts)}")
 
