@@ -95,6 +95,11 @@ def _child(value: object, kind: Child) -> object:
 
 
 def _adapt_schema(schema: Json) -> None:
+    # A single reference in an allOf makes the parser take the referenced class and drop what stands beside it.
+    parents = schema.get("allOf")
+    if is_list(parents) and len(parents) == 1 and "properties" in schema:
+        own: Json = {"type": "object", "properties": schema.pop("properties")}
+        schema["allOf"] = [*parents, own]
     # An object without properties would become a class without fields. Components are put back by the caller.
     if is_free_object(schema):
         for keyword in ("type", "additionalProperties", "minProperties", "maxProperties"):

@@ -59,16 +59,53 @@ CLIENT_NAMES = frozenset(
 WEBHOOK_TAG = "webhooks"
 """The tag of webhooks. No operation may have it."""
 
-METHOD_NAMES = frozenset({"bool", "bytes", "float", "int", "object", "str", "tuple"})
-"""Names that annotations use: a method of that name would hide the type from the methods after it."""
+METHOD_NAMES = frozenset(
+    {"bool", "bytes", "default_limits", "default_server", "float", "int", "object", "str", "tuple"}
+)
+"""Names of types that annotations use, and of constants: a method of that name would hide them."""
 
 ARGUMENT_NAMES = frozenset({"app_id", "limits", "query_pairs", "request_body", "self"})
+ARGUMENT_PREFIXES = ("check_", "decode_", "encode_")
 """Names that the generated functions use themselves. An argument of that name gets an underscore."""
 
 FIELD_NAMES = frozenset(
-    {"additional_properties", "decryption_error", "from_dict", "limits", "raw_data", "self", "to_dict", "with_limits"}
+    {
+        "additional_properties",
+        "decryption_error",
+        "field",
+        "from_dict",
+        "limits",
+        "no_fields",
+        "raw_data",
+        "self",
+        "to_dict",
+        "with_limits",
+    }
 )
 """Names that the generated models use themselves. A field of that name gets an underscore."""
+
+CLASS_NAMES = frozenset(
+    {
+        "APIError",
+        "AsyncCaller",
+        "AsyncResources",
+        "Caller",
+        "InvalidArgumentError",
+        "Limits",
+        "Literal",
+        "Mapping",
+        "Operation",
+        "PusherError",
+        "Request",
+        "RequestInfo",
+        "Resources",
+        "ResponseDecodeError",
+        "Self",
+        "Sequence",
+        "Server",
+    }
+)
+"""Names of classes that the generated modules use themselves. No component may have one of them."""
 
 FORMATS = frozenset({"byte", "double", "email", "float", "hostname", "int32", "int64", "password", "uri", "uuid"})
 """Known values of `format`. `password` keeps a field out of reprs, the others are for readers."""

@@ -26,7 +26,7 @@ def section(title: str, entries: Iterable[tuple[str, str]], width: int) -> list[
     """Lay out a section such as `Args:`: a name and a text for each entry."""
     lines: list[str] = []
     for name, text in entries:
-        filled = paragraphs(f"{name}: {text}" if text else name, width - 8)
+        filled = paragraphs(f"{name}: {text or 'The API description says nothing about it.'}", width - 8)
         lines += [f"    {filled[0]}", *(f"        {line}" if line else "" for line in filled[1:])]
     return ["", f"{title}:", *lines] if lines else []
 
@@ -49,11 +49,9 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?", ":")) else f"{text}."
 
 
-def ruled(description: str, rule: str, default: str = "") -> str:
-    """Join a description with the rules that the checks enforce."""
-    parts = [sentence(" ".join(description.split()))]
-    if rule and rule.lower() not in parts[0].lower():
-        parts.append(sentence(rule[0].upper() + rule[1:]))
-    if default:
-        parts.append(default)
-    return " ".join(part for part in parts if part)
+def ruled(description: str, rule: str) -> str:
+    """Join a description with the rules that the checks enforce, unless it says them itself."""
+    text = sentence(" ".join(description.split()))
+    if rule and rule.lower() not in text.lower():
+        text = f"{text} {sentence(rule[0].upper() + rule[1:])}"
+    return text.lstrip()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .config import FORMATS
-from .document import Node, is_list, is_mapping
+from .document import Document, Node, is_list, is_mapping
 from .errors import GenerationError, Problem
 
 TEXT, FLAG, COUNT, NUMBER, TEXTS, ANY = "text", "flag", "count", "number", "texts", "any"
@@ -91,6 +91,7 @@ KEYWORDS: dict[str, dict[str, Child]] = {
         "name": TEXT,
         "in": TEXT,
         "required": FLAG,
+        "deprecated": FLAG,
         "description": TEXT,
         "schema": "schema",
         "style": TEXT,
@@ -244,9 +245,22 @@ TYPE_KEYWORDS: dict[str, frozenset[str]] = {
 """Which keywords say something about which type. The rest of them would be ignored there by every validator."""
 
 
+COMPONENTS = {
+    "schema": "schemas",
+    "comma list items": "schemas",
+    "parameter": "parameters",
+    "webhook parameter": "parameters",
+    "response": "responses",
+    "request body": "requestBodies",
+    "example": "examples",
+}
+"""What may be a reference, and to which components."""
+
+
 def check_keywords(root: Node) -> None:
     """Go through the whole document. All problems are reported at once."""
     problems = list(_object(root, "document"))
+    problems += _references(Document(root), root)
     if problems:
         raise GenerationError(problems)
 
@@ -314,8 +328,27 @@ def _reference(node: Node, kind: str) -> Iterator[Problem]:
     for name in node.mapping():
         if name not in allowed:
             yield Problem(node.pointer, f"{name} cannot stand beside $ref here")
-    if not isinstance(node.mapping()["$ref"], str):
-        yield Problem(node.pointer, "$ref must be a string")
+    target = node.mapping()["$ref"]
+    if kind not in COMPONENTS:
+        yield Problem(node.pointer, f"a reference cannot stand here ({kind})")
+    elif not isinstance(target, str) or not target.startswith(f"#/components/{COMPONENTS[kind]}/"):
+        yield Problem(node.pointer, f"$ref must have the form #/components/{COMPONENTS[kind]}/<name>")
+
+
+def _references(document: Document, node: Node) -> Iterator[Problem]:
+    """Follow every reference."""
+    if is_list(node.value):
+        for item in node.items():
+            yield from _references(document, item)
+    elif is_mapping(node.value):
+        if isinstance(node.value.get("$ref"), str):
+            try:
+                document.resolve(node)
+            except GenerationError as error:
+                yield from error.problems
+        for name, member in node.members():
+            if name not in ("value", "example", "default", "const"):  # data, in which $ref means nothing
+                yield from _references(document, member)
 
 
 def _schema(node: Node, schema: Mapping[str, object]) -> Iterator[Problem]:

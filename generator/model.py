@@ -258,7 +258,7 @@ class Body:
     type: Type
     description: str
     fields: tuple[Field, ...] = ()
-    takes_additional: bool = False
+    additional: Type | None = None
 
 
 @frozen

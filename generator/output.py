@@ -18,7 +18,7 @@ from .errors import GenerationError, Problem
 MANIFEST = "manifest.json"
 _RUFF = (sys.executable, "-m", "ruff")
 _OPTIONS = ("--isolated", "--no-cache", "--quiet")
-_RULES = ("--fix-only", "--select", "F401,I,UP", "--target-version", "py311", "--line-length", "120")
+_RULES = ("--fix-only", "--select", "F401,I,UP,RUF022", "--target-version", "py311", "--line-length", "120")
 _LAYOUT = ("--target-version", "py311", "--line-length", "120")
 
 

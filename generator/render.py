@@ -100,7 +100,7 @@ class Renderer(Project):
         """Return the text of each file of the package."""
         api = self._api
         files = {f"{name}.py": _with_header((RUNTIME / f"{name}.py").read_text()) for name in RUNTIME_MODULES}
-        files["py.typed"] = ""
+        files["py.typed"] = f"{HEADER}\n"
         files["limits.py"] = self._render("limits.py")
         files["codec.py"] = self._render("codec.py")
         files["scalars.py"] = self._render("scalars.py")
@@ -161,10 +161,10 @@ class Renderer(Project):
         for name, kind, required, description in sorted(entries, key=lambda entry: not entry[2]):
             annotation, default = self._argument_type(kind, required)
             yield Argument(name, annotation, default, ruled(description, code.rule(kind)))
-        if body and body.takes_additional:
-            yield Argument(
-                "additional_properties", "Mapping[str, object] | None", "None", "Further fields that the API may take."
-            )
+        if body and body.additional:
+            annotation = f"Mapping[str, {code.annotation(body.additional)}] | None"
+            doc = "Further fields that the API may take."
+            yield Argument("additional_properties", annotation, "None", doc)
 
     def _argument_type(self, kind: Type, required: bool) -> tuple[str, str | None]:
         annotation = self._code.annotation(kind if required else _plain(kind))
@@ -245,7 +245,7 @@ class Renderer(Project):
         model = self._api.model(body.type.model)
         names = {field.wire: field.name for field in model.fields}
         parts = [f"{names[field.wire]}={field.name}" for field in body.fields if not _constant(field)]
-        parts += ["additional_properties=additional_properties or {}"] if body.takes_additional else []
+        parts += ["additional_properties=additional_properties or {}"] if body.additional else []
         parts += ["limits=limits"] if model.holds_limits else []
         return f"{model.name}({', '.join(parts)})"
 
@@ -278,8 +278,11 @@ class Renderer(Project):
     # models
 
     def _class_doc(self, model: Model) -> list[str]:
-        lines = paragraphs(sentence(model.description or f"The object `{model.name}`"), 116)
-        entries = [(field.name, ruled(field.description, self._code.rule(field.type))) for field in model.fields]
+        lines = paragraphs(sentence(model.description or f"The object `{model.name}`"), 112)
+        entries: list[tuple[str, str]] = []
+        for field in model.fields:
+            rule = self._code.rule(field.type) if model.checked else ""
+            entries.append((field.name, ruled(field.description, rule)))
         if _encrypted(model):
             entries.append(("raw_data", "The data as it came, if it was end-to-end encrypted. Not part of the JSON."))
             entries.append(("decryption_error", "Why the data could not be decrypted. Not part of the JSON."))
@@ -319,11 +322,12 @@ class Renderer(Project):
         code = self._code
         for field in model.fields:
             value = f"self.{field.name}"
-            kind = field.type if field.required else _plain(field.type)
+            kind = _plain(field.type)
             check = code.check(kind, value, repr(field.name), limits="self.limits")
             if code.copies(kind):
                 check = f'object.__setattr__(self, "{field.name}", {check})'
-            if field.required or isinstance(kind, CommaListType):
+            always = field.required and not isinstance(field.type, NullableType)
+            if always or isinstance(kind, CommaListType):
                 yield check
             else:
                 yield f"if {value} is not None:"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Iterator, Sequence
 
 from attrs import field, frozen
@@ -28,6 +30,7 @@ from .model import (
     IntegerType,
     JsonObjectType,
     JsonType,
+    Limit,
     ListType,
     MapType,
     ModelType,
@@ -38,9 +41,12 @@ from .model import (
     StringType,
     TaggedUnionType,
     Type,
+    nested,
 )
 from .parser import Parsed
 from .patterns import PatternError, to_python
+
+_OPTION = re.compile(r"[a-z][a-z0-9_]*")
 
 SCALARS = {"string": StringProperty, "integer": IntProperty, "number": FloatProperty, "boolean": BooleanProperty}
 
@@ -60,6 +66,7 @@ class Types:
     document: Document
     parsed: Parsed
     sources: dict[str, ModelSource] = field(factory=dict[str, ModelSource])
+    limits: dict[str, Limit] = field(factory=dict[str, Limit])
 
     def build(self, prop: PropertyProtocol, node: Node) -> Type:
         """Join a property of the parser with its raw schema."""
@@ -149,6 +156,23 @@ class Types:
                 if not choices or not plain or len(rule.mapping()) != 1:
                     raise rule.fail("a choice beside type: object must be between members of the form required: [one]")
                 yield keyword == "oneOf", tuple(names), rule
+
+    def note_limits(self, kind: Type, node: Node) -> None:
+        """Collect the limits that client options replace."""
+        for inner in nested(kind):
+            if isinstance(inner, StringType) and inner.limit:
+                self._add_limit(inner.limit, inner.max_bytes, "bytes (UTF-8)", node)
+            elif isinstance(inner, ListType) and inner.limit:
+                self._add_limit(inner.limit, inner.max_items, "items", node)
+
+    def _add_limit(self, name: str, default: int | None, unit: str, node: Node) -> None:
+        if not _OPTION.fullmatch(name) or keyword.iskeyword(name):
+            raise node.fail(f"x-limit must name a client option in snake_case, not {name}")
+        if default is None:
+            raise node.fail(f"the limit of {name} is missing")
+        limit = Limit(name, default, f"{default} {unit}")
+        if self.limits.setdefault(name, limit) != limit:
+            raise node.fail(f"the limit {name} is {limit.description} here and something else elsewhere")
 
     def _parts(self, node: Node) -> Iterator[Node]:
         for item in node.items("allOf"):
@@ -287,8 +311,8 @@ def nonnull_members(node: Node) -> list[Node] | None:
     if given is not None and is_list(given.value) and "null" in given.value:
         rest = [kind for kind in given.value if kind != "null"]
         return [node.having(type=rest[0] if len(rest) == 1 else rest)]
-    for keyword in ("anyOf", "oneOf"):
-        members = list(node.items(keyword)) if given is None else []
+    for choice in ("anyOf", "oneOf"):
+        members = list(node.items(choice)) if given is None else []
         rest_members = [member for member in members if member.mapping().get("type") != "null"]
         if len(rest_members) < len(members):
             return rest_members
@@ -304,3 +328,23 @@ def _whole(node: Node, key: str) -> int | None:
     if value is not None and not isinstance(value, int):
         raise node.child(key).fail("must be a whole number for an integer")
     return value
+
+
+def has_limit(kind: Type) -> bool:
+    """Tell whether a client option replaces a limit of this type."""
+    return isinstance(kind, (StringType, ListType)) and kind.limit is not None
+
+
+def description(node: Node, target: Node) -> str:
+    """Return the description of a use, or else that of the schema, with what else a reader should know."""
+    texts = ["Deprecated."] if node.flag("deprecated") else []
+    texts.append(node.text("description") or target.text("description"))
+    default = node.get("default") or target.get("default")
+    texts += [f"The API's default is {default.value!r}."] if default else []
+    return "\n\n".join(text for text in texts if text)
+
+
+def docs_url(node: Node) -> str:
+    """Return where the provider documents this."""
+    docs = node.get("externalDocs")
+    return docs.text("url") if docs else ""

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from .webhooks import decode_webhook_event as decode_webhook_event
 
 __all__ = [
+    "DEFAULT_LIMITS",
+    "DEFAULT_SERVER",
     "APIError",
     "AsyncCaller",
     "AsyncResources",
     "Caller",
-    "DEFAULT_LIMITS",
-    "DEFAULT_SERVER",
     "InvalidArgumentError",
     "Limits",
     "Operation",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from re import Pattern
-from typing import TypeGuard, TypeVar
+from typing import Never, TypeGuard, TypeVar
 
 from .errors import InvalidArgumentError
 
@@ -266,7 +266,7 @@ def check_known_fields(fields: Mapping[str, object], model: str) -> None:
         raise InvalidArgumentError(name, f"is no field of {model}")
 
 
-def no_fields() -> Mapping[str, object]:
+def no_fields() -> Mapping[str, Never]:
     """Return a new empty mapping: the default of the fields that the API description does not know."""
     return {}
 

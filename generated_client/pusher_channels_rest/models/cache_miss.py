@@ -23,7 +23,8 @@ __all__ = ["CacheMiss"]
 
 @frozen(kw_only=True)
 class CacheMiss:
-    """A client subscribed to a cache channel whose cache is empty. Publish an event to fill it. Pusher leaves out repeats.
+    """A client subscribed to a cache channel whose cache is empty. Publish an event to fill it. Pusher leaves out
+    repeats.
 
     Attributes:
         name: The kind of event.

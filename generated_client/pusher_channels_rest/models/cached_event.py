@@ -27,7 +27,7 @@ class CachedEvent:
 
     Attributes:
         data: The data of the event.
-        ttl: How long the event will still be kept, in seconds. Events are kept for up to 30 minutes. At least 0.
+        ttl: How long the event will still be kept, in seconds. Events are kept for up to 30 minutes.
         additional_properties: Fields that the API description does not name.
     """
 

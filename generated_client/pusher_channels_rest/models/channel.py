@@ -28,8 +28,8 @@ class Channel:
 
     Attributes:
         occupied: Whether anyone is subscribed.
-        user_count: The number of distinct users, if asked for. At least 0.
-        subscription_count: The number of subscribed connections, if asked for. At least 0.
+        user_count: The number of distinct users, if asked for.
+        subscription_count: The number of subscribed connections, if asked for.
         cache: The last event, if asked for; null when the cache is empty.
         additional_properties: Fields that the API description does not name.
     """

@@ -22,13 +22,13 @@ __all__ = ["ChannelAttributes"]
 
 @frozen(kw_only=True)
 class ChannelAttributes:
-    """What `info` asked for about a channel. An attribute that was not asked for, or that the channel does not have, is
-    absent. Counts are taken independently of any event that is being delivered.
+    """What `info` asked for about a channel. An attribute that was not asked for, or that the channel does not have,
+    is absent. Counts are taken independently of any event that is being delivered.
 
     Attributes:
-        user_count: The number of distinct users on a presence channel. At least 0.
+        user_count: The number of distinct users on a presence channel.
         subscription_count: The number of connections that are subscribed. Documented for all channels but presence
-            channels; the service has been seen to send it for those too. At least 0.
+            channels; the service has been seen to send it for those too.
         additional_properties: Fields that the API description does not name.
     """
 

@@ -27,8 +27,8 @@ class ChannelStats:
 
     Attributes:
         occupied: Whether anyone is subscribed.
-        user_count: The number of distinct users on a presence channel. At least 0.
-        connection_count: The number of subscribed connections. It was called a beta feature. At least 0.
+        user_count: The number of distinct users on a presence channel.
+        connection_count: The number of subscribed connections. It was called a beta feature.
         additional_properties: Fields that the API description does not name.
     """
 

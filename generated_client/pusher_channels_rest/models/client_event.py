@@ -26,8 +26,8 @@ __all__ = ["ClientEvent"]
 
 @frozen(kw_only=True)
 class ClientEvent:
-    """A client sent an event to a private or presence channel. What a client sends is not checked by anyone: treat `event`
-    and `data` as untrusted input.
+    """A client sent an event to a private or presence channel. What a client sends is not checked by anyone: treat
+    `event` and `data` as untrusted input.
 
     Attributes:
         name: The kind of event.

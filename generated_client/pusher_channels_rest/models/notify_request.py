@@ -30,8 +30,8 @@ _PATTERN_1 = re.compile(r"https?://[\s\S]*", re.ASCII)
 
 @frozen(kw_only=True)
 class NotifyRequest:
-    """A push notification. At least one of `apns`, `gcm` and `fcm` is given; each is passed on to its gateway as it is.
-    The field `webhook_level` was dropped in 2017.
+    """A push notification. At least one of `apns`, `gcm` and `fcm` is given; each is passed on to its gateway as it
+    is. The field `webhook_level` was dropped in 2017.
 
     Attributes:
         interests: The interests to publish to, 1 to 10. 1 to 10 items; each 1 to 164 characters: letters, digits

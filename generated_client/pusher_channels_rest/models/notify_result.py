@@ -25,7 +25,7 @@ class NotifyResult:
     """The answer to a push notification.
 
     Attributes:
-        number_of_subscribers: The number of devices that are subscribed to the interests. At least 0.
+        number_of_subscribers: The number of devices that are subscribed to the interests.
         additional_properties: Fields that the API description does not name.
     """
 

@@ -25,8 +25,8 @@ __all__ = ["PresenceUser"]
 
 @frozen(kw_only=True)
 class PresenceUser:
-    """A member of a presence channel, which your server puts into `channel_data`. Its JSON text has at most 1,024 bytes,
-    and a channel has at most 100 members.
+    """A member of a presence channel, which your server puts into `channel_data`. Its JSON text has at most 1,024
+    bytes, and a channel has at most 100 members.
 
     Attributes:
         user_id: The id of a member of a presence channel: a string of 1 to 128 characters, or an integer that every

@@ -30,7 +30,7 @@ class SubscriptionCount:
     Attributes:
         name: The kind of event.
         channel: The name of the channel.
-        subscription_count: The number of connections that are subscribed now. At least 0.
+        subscription_count: The number of connections that are subscribed now.
         additional_properties: Fields that the API description does not name.
     """
 

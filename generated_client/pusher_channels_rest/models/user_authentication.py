@@ -26,8 +26,8 @@ _PATTERN_1 = re.compile(r"[^\n\r\u2028\u2029]+:[0-9a-f]{64}", re.ASCII)
 
 @frozen(kw_only=True)
 class UserAuthentication:
-    """What your own authentication endpoint answers, with status 200 exactly, when a client may sign in. Refuse with 403.
-    The client posts `socket_id` as a form.
+    """What your own authentication endpoint answers, with status 200 exactly, when a client may sign in. Refuse with
+    403. The client posts `socket_id` as a form.
 
     Attributes:
         auth: The app key, a colon and the HMAC-SHA256 of `socket_id::user::user_data`. The app key, a colon and 64

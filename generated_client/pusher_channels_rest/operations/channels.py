@@ -117,7 +117,9 @@ def get_request(
     info = check_comma_list(
         info,
         "info",
-        lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count", "cache")),
+        lambda value, argument: check_string(
+            value, argument, pattern=_PATTERN_1, pattern_rule="must consist of lower-case letters, digits and _"
+        ),
     )
     if info:
         query_pairs.append(("info", ",".join(info)))

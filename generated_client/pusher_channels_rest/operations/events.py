@@ -27,8 +27,8 @@ from ..writing import (
 __all__ = [
     "TRIGGER",
     "TRIGGER_BATCH",
-    "trigger_request",
     "trigger_batch_request",
+    "trigger_request",
 ]
 
 

@@ -23,7 +23,7 @@ class Resources:
 
     @property
     def _caller(self) -> Caller:
-        """Who makes the requests. The client says it, so that nothing is made before the first request."""
+        """Who makes the requests. A client overrides this, so that nothing is made before the first request."""
         raise NotImplementedError
 
     @cached_property
@@ -60,7 +60,7 @@ class AsyncResources:
 
     @property
     def _caller(self) -> AsyncCaller:
-        """Who makes the requests. The client says it, so that nothing is made before the first request."""
+        """Who makes the requests. A client overrides this, so that nothing is made before the first request."""
         raise NotImplementedError
 
     @cached_property

@@ -77,7 +77,8 @@ class ChannelsResource:
             info: The attributes to return. `user_count`, the number of distinct users, exists on presence channels.
                 `subscription_count`, the number of subscribed connections, has to be enabled in the app's settings, and
                 is documented for all other channels. `cache`, the last event, exists on cache channels. An attribute
-                that the channel does not have is answered with 400. Each one of user_count, subscription_count, cache.
+                that the channel does not have is answered with 400. The list is open because other servers of this
+                protocol offer more. Each lower-case letters, digits and _.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -259,7 +260,8 @@ class AsyncChannelsResource:
             info: The attributes to return. `user_count`, the number of distinct users, exists on presence channels.
                 `subscription_count`, the number of subscribed connections, has to be enabled in the app's settings, and
                 is documented for all other channels. `cache`, the last event, exists on cache channels. An attribute
-                that the channel does not have is answered with 400. Each one of user_count, subscription_count, cache.
+                that the channel does not have is answered with 400. The list is open because other servers of this
+                protocol offer more. Each lower-case letters, digits and _.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.

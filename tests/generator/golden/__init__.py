@@ -1,0 +1,1 @@
+"""The output for mini.yaml, as a package."""
