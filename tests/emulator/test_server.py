@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import logging
 import socket
 import threading
 import time
@@ -83,6 +85,19 @@ async def test_stopping_says_goodbye() -> None:
         assert await client.expect_error(4200) == "The emulator is stopping"
         assert (await client.expect_close())[0] == 4200
         await stopping
+    gc.collect()
+
+
+@pytest.mark.parametrize("clients", [1, 30])
+async def test_stopping_is_quiet(clients: int, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(5):
+        server = Emulator(apps=[AppConfig(subscription_counts=False)]).start()
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(clients):
+                client = await stack.enter_async_context(open_client(server))
+                await client.subscribe("public")
+            await asyncio.to_thread(server.stop)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
     gc.collect()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
@@ -18,7 +20,9 @@ def make_asgi_app(apps: Sequence[App], log: Callable[[str], None]) -> Starlette:
     by_key = {app.config.key: app for app in apps}
 
     async def websocket_endpoint(websocket: WebSocket) -> None:
-        await serve_client(by_key, websocket)
+        # Cancelled when the server stops: not an error that uvicorn should log.
+        with contextlib.suppress(asyncio.CancelledError):
+            await serve_client(by_key, websocket)
 
     application = Starlette(
         routes=[

@@ -241,16 +241,16 @@ class _Server(uvicorn.Server):
             for connection in list(app.connections.values()):
                 app.close(connection, 4200, "The emulator is stopping")
             await app.aclose()
-        connections = self.server_state.connections
+        connections, tasks = self.server_state.connections, self.server_state.tasks
         for protocol in list(connections):
             if not isinstance(protocol, WebSocketsSansIOProtocol):
                 protocol.shutdown()
         deadline = asyncio.get_running_loop().time() + CLOSE_GRACE
-        while connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  uvicorn has no event for it
+        while (connections or tasks) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  no event for it
             await asyncio.sleep(0.005)
         for protocol in list(connections):
             protocol.transport.abort()
-        tasks = list(self.server_state.tasks)
-        for task in tasks:
+        rest = list(tasks)
+        for task in rest:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*rest, return_exceptions=True)
