@@ -69,8 +69,11 @@ def _object(value: Mapping[str, object], kind: str) -> Json:
             if not child:
                 continue
         copy[name] = _child(child, keywords[name])
-    if kind == "operation" and isinstance(value.get("operationId"), str):
+    if kind == "operation":
         copy["operationId"] = operation_name(str(value["operationId"]))
+        # Errors are read from the raw document; the parser would refuse content types that nobody parses.
+        successes = {status: answer for status, answer in _members(copy["responses"]).items() if status[:1] == "2"}
+        copy["responses"] = successes
     if kind == "schema":
         _adapt_schema(copy)
     if kind == "components":

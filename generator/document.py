@@ -136,7 +136,10 @@ def load(path: Path) -> Node:
         reason = " ".join(str(error).split())
         raise GenerationError([Problem(str(path), f"is not YAML or JSON: {reason}")]) from error
     root = Node(value, "#")
-    _check_json(root)
+    try:
+        _check_json(root)
+    except RecursionError as error:
+        raise root.fail("is nested too deeply, or holds itself") from error
     root.mapping()
     return root
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import openapi_python_client
@@ -99,5 +100,6 @@ def _endpoint_name(operation_id: str) -> str:
 
 
 def _problem(error: GeneratorError) -> Problem:
-    texts = [error.header, error.detail]
-    return Problem("openapi-python-client", " ".join(" ".join(text.split()) for text in texts if text))
+    text = " ".join(" ".join(text.split()) for text in (error.header, error.detail) if text)
+    # The parser prints some texts of the spec as objects with an address.
+    return Problem("openapi-python-client", re.sub(r"<\S*UntrustedString object at \S+>", "(a text)", text))

@@ -36,7 +36,9 @@ class Schemas:
         """Give every component that is an object a class, used or not."""
         for name, node in self.document.root.child("components").members("schemas"):
             target, _ = self.types.target(node)
-            if target.pointer != node.pointer or is_scalar(self.document, node):
+            if target.pointer != node.pointer:
+                raise node.fail("a component that is only another name for one is not supported")
+            if is_scalar(self.document, node):
                 continue
             if "oneOf" in node and "type" not in node:
                 self._union(name, node)
@@ -172,8 +174,7 @@ class Schemas:
         """Make the components that are scalars."""
         scalars: list[Scalar] = []
         for name, node in self.document.root.child("components").members("schemas"):
-            target, _ = self.types.target(node)
-            if target.pointer != node.pointer or not is_scalar(self.document, node):
+            if not is_scalar(self.document, node):
                 continue
             if "x-comma-list" in node or "x-encrypted" in node:
                 raise node.fail("x-comma-list and x-encrypted are for properties, not for components")

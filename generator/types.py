@@ -123,10 +123,7 @@ class Types:
             mapping = node.mapping()
             if "$ref" in mapping:
                 component = node.text("$ref").rpartition("/")[2]
-                resolved = self.document.resolve(node.only(frozenset({"$ref"})))
-                if "$ref" in mapping and "$ref" in self.document.component("schemas", component).mapping():
-                    raise node.fail("a component that is only a reference to another is not supported")
-                node = resolved
+                node = self.document.resolve(node)
             elif mapping.keys() - ANNOTATIONS == {"allOf"} and len(list(node.items("allOf"))) == 1:
                 node = next(node.items("allOf"))
             else:
@@ -239,7 +236,10 @@ class Types:
 
     def comma_list(self, node: Node, item: Node) -> CommaListType:
         """Make the type of a list that is sent as one string."""
-        item_type: ScalarType = self.scalar(item) if "$ref" in item else self.string(item)
+        target, _ = self.target(item)
+        if target.text("type", "string") != "string" or "const" in target:
+            raise item.fail("the items of a comma list must be strings")
+        item_type = self.scalar(item) if "$ref" in item else self.string(item)
         if not isinstance(item_type, (StringType, NamedType)):
             raise item.fail("the items of a comma list must be strings")
         return CommaListType(

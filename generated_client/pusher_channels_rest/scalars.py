@@ -78,7 +78,8 @@ def check_user_channel_name(value: object, argument: str) -> str:
 
 
 def check_publish_channel_name(value: object, argument: str) -> str:
-    """Check `PublishChannelName`: 1 to 200 characters: letters, digits and _ - = @ , . ;, or #server-to-user- and the id of a user.
+    """Check `PublishChannelName`: 1 to 200 characters: letters, digits and _ - = @ , . ;, or #server-to-user- and the
+    id of a user.
 
     Where an event can be published, a channel or a user's own channel.
     """

@@ -31,7 +31,7 @@ class Answer:
 
     Attributes:
         auth: At least 1 character.
-        users: At most 2 items; each small letters, or at least 1, or at most 0 characters.
+        users: At most 3 items; each small letters, or at least 1, or at most 0 characters.
         additional_properties: Fields that the API description does not name.
 
     Raises:
@@ -45,7 +45,7 @@ class Answer:
     def __attrs_post_init__(self) -> None:
         check_string(self.auth, "auth", min_length=1)
         if self.users is not None:
-            object.__setattr__(self, "users", check_list(self.users, "users", check_owner_id, max_items=2))
+            object.__setattr__(self, "users", check_list(self.users, "users", check_owner_id, max_items=3))
         object.__setattr__(
             self,
             "additional_properties",
@@ -75,6 +75,6 @@ class Answer:
         raw_users = fields.pop("users", None)
         return cls(
             auth=check_string(raw_auth, "auth", min_length=1),
-            users=None if raw_users is None else check_list(raw_users, "users", check_owner_id, max_items=2),
+            users=None if raw_users is None else check_list(raw_users, "users", check_owner_id, max_items=3),
             additional_properties=fields,
         )
