@@ -201,6 +201,7 @@ def test_list_refuses(http: Http) -> None:
         status, text = refusal(http.get("/channels", info=info, filter_by_prefix="presence-"))
         assert status == 400
         assert "info should be a comma separated list of attributes" in text
+    assert refusal(http.get("/channels", filter_by_prefix="x" * 201))[0] == 400
     assert refusal(http.get("/channels", page="2", size="3")) == (
         400,
         "The following query string parameters are extraneous: page, size",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -156,8 +157,7 @@ class _Running:
     """One run of an emulator, from the bound socket to the joined thread."""
 
     def __init__(self, apps: Sequence[AppConfig], host: str, port: int, log: Callable[[str], None]) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._configs = apps
         self._log = log
@@ -213,6 +213,22 @@ class _Running:
             server_header=False,
         )
         await _Server(config, self._apps, self._stop, self._started).serve(sockets=[self._socket])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen, on a socket that says it is TCP: asyncio sends at once (TCP_NODELAY) only on those."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            # Else the port of a stopped server stays taken for a minute. Elsewhere the option lets ports be stolen.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class _Server(uvicorn.Server):
