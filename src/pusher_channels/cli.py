@@ -114,7 +114,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _log(line: str) -> None:
-    _say(f"{datetime.now():%H:%M:%S} {line}")
+    # Names and texts come from clients: what is in them must not move the cursor of the terminal.
+    printable = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    _say(f"{datetime.now():%H:%M:%S} {printable}")
 
 
 def _say(text: str) -> None:

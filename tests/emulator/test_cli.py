@@ -69,7 +69,12 @@ def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str
     assert "usage: pusher-channels" in capsys.readouterr().err
 
 
+def test_log_lines_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    cli._log("é \x1b[2J\n\ud800")  # pyright: ignore[reportPrivateUsage]
+    assert capsys.readouterr().out[9:] == "é \\x1b[2J\\n\\ud800\n"
+
+
 def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with Emulator() as server:
         assert cli.main(["emulator", "--port", str(server.port)]) == 1
-    assert f"cannot listen on 127.0.0.1 port {server.port}" not in capsys.readouterr().out
+        assert f"cannot listen on 127.0.0.1 port {server.port}: " in capsys.readouterr().err

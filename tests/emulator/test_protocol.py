@@ -83,6 +83,8 @@ async def test_ping(server: Emulator) -> None:
         ("{", "Invalid JSON"),
         ("[]", "Invalid JSON"),
         ("[" * 50_000, "Invalid JSON"),
+        ('{"event": "pusher:ping", "data": NaN}', "Invalid JSON"),
+        ('{"event": "\\ud800"}', "Unsupported event received on socket: ?"),
         ("{}", "Missing parameter: event"),
         ('{"event": 1}', "Missing parameter: event"),
         ('{"event": "other"}', "Unsupported event received on socket: other"),
@@ -324,6 +326,7 @@ async def test_client_events_that_are_refused(server: Emulator) -> None:
             ("client-a", {"channel": "private-mine"}, must_contain),
             ("client-a", {"data": {}}, must_contain),
             ("client-a", {"channel": "private-mine", "data": "x" * 10_241}, "Client event rejected"),
+            ("client-a", {"channel": "private-mine", "data": "\ud800"}, "Client event rejected"),
             ("client-" + "a" * 200, {"channel": "private-mine", "data": ""}, "Client event rejected"),
             ("other", {"channel": "private-mine", "data": {}}, "Unsupported event"),
         ]

@@ -47,11 +47,11 @@ def test_it_can_start_again_and_forgets() -> None:
             http = Http(server)
             before = server.published
             http.trigger("public")
-            assert (len(before), len(server.published)) == (0, 1)
             http.close()
             with pytest.raises(RuntimeError, match="running already"):
                 server.start()
         server.stop()
+        assert (len(before), len(server.published)) == (0, 1)
 
 
 def test_many_at_once_on_ports_of_their_own() -> None:

@@ -40,6 +40,10 @@ SUBSCRIPTION_COUNT_INTERVAL = 5.0
 """Above this many subscribers the count is sent only once in this many seconds."""
 
 
+RECORDED_EVENTS = 10_000
+"""How many published events the record holds at least, once it forgets the oldest."""
+
+
 @attrs.frozen(kw_only=True)
 class PublishedEvent:
     """An event on one channel that the HTTP API took. Encrypted data is kept as it was sent."""
@@ -98,6 +102,8 @@ class App:
     def publish(self, channel_names: Sequence[str], event: str, data: str, *, socket_id: str | None = None) -> None:
         """Deliver an event of the HTTP API."""
         now = time.time()
+        if len(self.published) >= 2 * RECORDED_EVENTS:
+            del self.published[:-RECORDED_EVENTS]
         for name in dict.fromkeys(channel_names):
             self.published.append(
                 PublishedEvent(

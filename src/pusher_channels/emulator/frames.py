@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import cast
 
 
 def to_json(value: object) -> str:
-    """Encode compactly, as every text that the emulator sends is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Encode compactly, as all that the emulator sends is. Lone surrogates, which have no UTF-8, become ``?``."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()
+
+
+def parse_object(text: str | bytes) -> dict[str, object] | None:
+    """Decode a JSON object. None if it is anything else: NaN is no JSON either."""
+    try:
+        value: object = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)
 
 
 def channel_frame(event: str, channel: str, data: str | None = None, *, user_id: str | None = None) -> str:

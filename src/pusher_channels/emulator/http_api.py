@@ -36,12 +36,13 @@ async def not_found(request: Request, _: Exception) -> Response:
 
 def _endpoint(handler: Handler, apps: Mapping[str, App], log: Log) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
+        line = f"{request.method} {request.scope['path']}"
         try:
             answer = await _serve(handler, apps, request)
         except ApiError as error:
-            log(f"{request.method} {request.url.path} {error.status} {error.text}")
-            return PlainTextResponse(error.text + "\n", error.status)
-        log(f"{request.method} {request.url.path} {answer.status}" + (f" {answer.note}" if answer.note else ""))
+            log(f"{line} {error.status} {error.text}")
+            return PlainTextResponse((error.text + "\n").encode("utf-8", "replace"), error.status)
+        log(f"{line} {answer.status} {answer.note}".rstrip())
         if answer.body is None:
             return Response(status_code=answer.status)
         return Response(to_json(answer.body), answer.status, media_type="application/json")

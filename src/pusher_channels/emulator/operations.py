@@ -6,7 +6,6 @@ beyond its spec, and the words of its errors, stand here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
@@ -15,6 +14,7 @@ import attrs
 
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, channel_kind
+from pusher_channels.emulator.frames import parse_object
 from pusher_channels.emulator.request_auth import ApiError
 from pusher_channels_rest.codec import Operation
 from pusher_channels_rest.errors import InvalidArgumentError
@@ -302,13 +302,10 @@ def _checked(check: Callable[..., T], *args: object, **options: object) -> T:
 
 
 def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        value: object = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        raise ApiError(400, "The request body is not valid JSON") from None
-    if not isinstance(value, dict):
+    value = parse_object(body or b"{}")
+    if value is None:
         raise ApiError(400, "The request body is not a JSON object")
-    return cast("dict[str, object]", value)
+    return value
 
 
 def _text(body: bytes) -> str:

@@ -6,7 +6,6 @@ https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protoc
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -16,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, ChannelKind, Member, channel_kind
 from pusher_channels.emulator.connection import Connection
-from pusher_channels.emulator.frames import PONG, channel_frame, connection_frame, error_frame, to_json
+from pusher_channels.emulator.frames import PONG, channel_frame, connection_frame, error_frame, parse_object, to_json
 from pusher_channels.emulator.signatures import InvalidAuthError, check_signin_auth, check_subscription_auth
 from pusher_channels_rest.errors import InvalidArgumentError
 from pusher_channels_rest.models import PresenceUser, SigninUser
@@ -126,24 +125,27 @@ class Session:
     def receive(self, text: str | None) -> None:
         """Carry out one message. None stands for a binary one."""
         try:
-            if text is None:
-                raise CommandError("Binary WebSocket frames are not supported")
-            message = _parse_object(text)
-            if message is None:
-                raise CommandError("Invalid JSON")
-            event = message.get("event")
-            if not isinstance(event, str):
-                raise CommandError("Missing parameter: event")
-            if event.startswith(CLIENT_EVENT_PREFIX):
-                self._client_event(event, message)
-                return
-            command = self._commands.get(event)
-            if command is None:
-                raise CommandError(f"Unsupported event received on socket: {event}")
-            command(_data_of(message))
+            self._carry_out(text)
         except CommandError as error:
             self._app.log(f"{self._connection.socket_id} error: {error.message}")
             self._connection.send(error_frame(error.message, error.code))
+
+    def _carry_out(self, text: str | None) -> None:
+        if text is None:
+            raise CommandError("Binary WebSocket frames are not supported")
+        message = parse_object(text)
+        if message is None:
+            raise CommandError("Invalid JSON")
+        event = message.get("event")
+        if not isinstance(event, str):
+            raise CommandError("Missing parameter: event")
+        if event.startswith(CLIENT_EVENT_PREFIX):
+            self._client_event(event, message)
+            return
+        command = self._commands.get(event)
+        if command is None:
+            raise CommandError(f"Unsupported event received on socket: {event}")
+        command(_data_of(message))
 
     def close_unless_authorized(self) -> None:
         """End a connection that has neither signed in nor an authorized subscription by now."""
@@ -238,7 +240,7 @@ class Session:
             raise CommandError(f"Watchlist limit exceeded: only the first {limit} users are watched", 4302)
 
     def _parse_user(self, user_data: str) -> tuple[Member, tuple[str, ...]]:
-        fields = _parse_object(user_data)
+        fields = parse_object(user_data)
         if fields is None:
             raise CommandError("Invalid user_data: it must be a JSON object")
         watchlist = fields.get("watchlist")
@@ -270,12 +272,14 @@ class Session:
         if not channel.kind.authorized:
             raise CommandError("Client event rejected - only supported on private and presence channels")
         data = message["data"]
-        text = data if isinstance(data, str) else to_json(data)
         try:
+            text = data if isinstance(data, str) else to_json(data)
             check_event_name(event, "event")
             check_event_data(text, "data", limits=app.config.limits)
         except InvalidArgumentError as error:
             raise CommandError(f"Client event rejected - {error}") from None
+        except RecursionError:
+            raise CommandError("Client event rejected - data is nested too deeply") from None
         self._count_client_event()
         app.log(f"{self._connection.socket_id} {event} on {name}")
         app.client_event(self._connection, channel, event, text)
@@ -290,19 +294,11 @@ class Session:
         times.append(now)
 
 
-def _parse_object(text: str) -> dict[str, object] | None:
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, object]", value) if isinstance(value, dict) else None
-
-
 def _data_of(message: Mapping[str, object]) -> Mapping[str, object]:
     """Return the data of a command: an object, which some clients send as JSON text."""
     data = message.get("data")
     if isinstance(data, str):
-        data = _parse_object(data)
+        data = parse_object(data)
     return cast("dict[str, object]", data) if isinstance(data, dict) else {}
 
 
@@ -314,7 +310,7 @@ def _required_text(data: Mapping[str, object], name: str) -> str:
 
 
 def _parse_member(channel_data: str) -> Member:
-    fields = _parse_object(channel_data)
+    fields = parse_object(channel_data)
     if fields is None:
         raise CommandError("Invalid channel_data: it must be a JSON object")
     if not isinstance(fields.get("user_info", {}), (dict, type(None))):

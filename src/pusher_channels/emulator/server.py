@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BACKLOG = 2048
 MAX_MESSAGE_BYTES = 1024 * 1024
 PONG_TIMEOUT = 30
+KEEP_ALIVE = 75
 CLOSE_GRACE = 0.2
 """How long clients get to answer a close before their sockets are shut."""
 
@@ -79,6 +80,7 @@ class Emulator:
         self._port = port
         self._log = log
         self._running: _Running | None = None
+        self._published: tuple[PublishedEvent, ...] = ()
 
     def __repr__(self) -> str:
         return f"Emulator(host={self.host!r}, port={self.port}, apps={[app.app_id for app in self.apps]})"
@@ -104,10 +106,8 @@ class Emulator:
 
     @property
     def published(self) -> tuple[PublishedEvent, ...]:
-        """What the HTTP API took so far, in all apps, oldest first."""
-        if self._running is None:
-            return ()
-        return tuple(sorted(self._running.published(), key=lambda event: event.time))
+        """What the HTTP API took in this run or, when it is stopped, in the last one: all apps, oldest first."""
+        return self._published if self._running is None else self._running.published()
 
     @property
     def _netloc(self) -> str:
@@ -131,6 +131,7 @@ class Emulator:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
+            self._published = running.published()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -169,9 +170,10 @@ class _Running:
         self._thread.start()
         self._started.result()
 
-    def published(self) -> list[PublishedEvent]:
-        # A list only ever grows at its end: a copy made from another thread is a moment of it.
-        return [event for app in self._apps for event in tuple(app.published)]
+    def published(self) -> tuple[PublishedEvent, ...]:
+        # Copying a list is one step to other threads, so this needs no word with the loop.
+        events = [event for app in self._apps for event in tuple(app.published)]
+        return tuple(sorted(events, key=lambda event: event.time))
 
     def stop(self) -> None:
         if self._loop is not None:
@@ -207,6 +209,7 @@ class _Running:
             lifespan="off",
             workers=1,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE,
             log_config=None,
             access_log=False,
             proxy_headers=False,
