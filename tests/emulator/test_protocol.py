@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import socket
@@ -448,7 +449,7 @@ async def test_watchlist_events(server: Emulator) -> None:
 async def test_a_long_watchlist_is_cut() -> None:
     with Emulator(apps=[AppConfig(max_watchlist=2)]) as server:
         async with open_client(server) as client:
-            await client.sign_in({"id": "1", "watchlist": ["a", "b", "c"]})
+            await client.sign_in({"id": "1", "watchlist": ["a", "b", {"never": "looked at"}]})
             frame = await client.expect("pusher_internal:watchlist_events")
             assert frame.data == {"events": [{"name": "offline", "user_ids": ["a", "b"]}]}
             assert "Watchlist limit exceeded" in await client.expect_error(4302)
@@ -488,6 +489,17 @@ async def test_connections_must_be_authorized_in_time() -> None:
             assert (await idle.expect_close())[0] == 4009
             await private.expect_nothing()
             await signed_in.expect_nothing()
+
+
+async def test_a_closed_connection_cannot_come_back_into_a_channel(server: Emulator, http: Http) -> None:
+    async with open_client(server) as client:
+        await client.sign_in({"id": "1"})
+        terminating = asyncio.create_task(asyncio.to_thread(http.post, "/users/1/terminate_connections", {}))
+        with contextlib.suppress(ConnectionClosed):
+            for number in range(1000):
+                await client.send("pusher:subscribe", {"channel": f"channel-{number}"})
+        assert (await terminating).status_code == 200
+    assert http.get("/channels").json() == {"channels": {}}
 
 
 async def test_a_message_that_is_too_long_ends_only_its_connection(server: Emulator, http: Http) -> None:

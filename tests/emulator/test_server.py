@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from pusher_channels import Pusher
 from pusher_channels.emulator import AppConfig, Emulator, WebhookEndpoint
 from tests.emulator.client import open_client
 from tests.emulator.signed_http import Http
@@ -114,6 +115,17 @@ def test_apps_must_be_told_apart() -> None:
     for apps in ([], [AppConfig(), AppConfig(app_id="2")], [AppConfig(), AppConfig(key="2")]):
         with pytest.raises(ValueError, match="apps:"):
             Emulator(apps=apps)
+
+
+def test_webhook_url_is_for_the_app_of_the_arguments() -> None:
+    with pytest.raises(ValueError, match="webhook_url:"):
+        Emulator(webhook_url="http://127.0.0.1:1/", apps=[AppConfig()])
+
+
+def test_any_credentials_stand_in_the_url() -> None:
+    app = AppConfig(key="a/b", secret="c:d@é")
+    with Emulator(apps=[app]) as server, Pusher.from_url(server.url) as pusher:
+        assert pusher.channels.list().channels == {}
 
 
 def test_no_repr_shows_the_secret() -> None:

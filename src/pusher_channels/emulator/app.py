@@ -146,6 +146,7 @@ class App:
         """Take in a client that may stay."""
         self.connections[connection.socket_id] = connection
         connection.max_queued_frames = self.config.max_queued_frames
+        self.log(f"{connection.socket_id} connected")
         established = {"socket_id": connection.socket_id, "activity_timeout": self.config.activity_timeout}
         connection.send(connection_frame("pusher:connection_established", established))
 
@@ -153,6 +154,7 @@ class App:
         """Forget a client. Harmless when it is forgotten already."""
         if self.connections.pop(connection.socket_id, None) is None:
             return
+        self.log(f"{connection.socket_id} " + ("dropped: it reads too slowly" if connection.is_too_slow else "gone"))
         for name in list(connection.subscriptions):
             self.unsubscribe(connection, name)
         if connection.user is not None:
@@ -160,6 +162,7 @@ class App:
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
         """Close a client's connection from this side. It is out of every channel at once."""
+        self.log(f"{connection.socket_id} closed: {code} {reason}")
         self.disconnect(connection)
         connection.close(code, reason)
 

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.http_api import api_routes, not_found
-from pusher_channels.emulator.protocol import serve_client
+from pusher_channels.emulator.websocket import serve_client
 
 
 def make_asgi_app(apps: Sequence[App], log: Callable[[str], None]) -> Starlette:

@@ -43,6 +43,8 @@ class Connection:
         self._queue: deque[str | _Close] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self.is_too_slow = False
+        """Whether it was dropped because it fell too far behind."""
         self.writer = asyncio.get_running_loop().create_task(self._write_all())
         """Ends when the connection is closed from this side, or the client is gone or too far behind."""
 
@@ -51,7 +53,7 @@ class Connection:
         if self._closing:
             return
         if len(self._queue) >= self.max_queued_frames:
-            self._closing = True
+            self._closing = self.is_too_slow = True
             self.writer.cancel()
             return
         self._queue.append(frame)

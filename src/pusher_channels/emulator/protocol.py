@@ -1,4 +1,4 @@
-"""WebSocket protocol 7: what clients send, checked and carried out.
+"""WebSocket protocol 7: the commands and events that clients send, checked and carried out.
 
 https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protocol/
 """
@@ -6,11 +6,8 @@ https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protoc
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from typing import cast
-
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, ChannelKind, Member, channel_kind
@@ -20,9 +17,6 @@ from pusher_channels.emulator.signatures import InvalidAuthError, check_signin_a
 from pusher_channels_rest.errors import InvalidArgumentError
 from pusher_channels_rest.models import PresenceUser, SigninUser
 from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_event_data, check_event_name
-
-SUPPORTED_PROTOCOLS = range(4, 8)
-"""Protocols 1 to 3 are gone from the hosted service; 4 to 7 differ in nothing that matters here."""
 
 CLIENT_EVENT_PREFIX = "client-"
 
@@ -34,78 +28,6 @@ class CommandError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
-
-
-async def serve_client(apps: Mapping[str, App], websocket: WebSocket) -> None:
-    """Serve one client from its handshake to its end. ``apps`` are those that run, by key."""
-    await websocket.accept()
-    connection = Connection(websocket)
-    app = _admit(apps, websocket, connection)
-    tasks = [connection.writer]
-    if app is not None:
-        tasks.append(asyncio.create_task(_read_all(app, websocket, connection)))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        if app is not None:
-            app.disconnect(connection)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _admit(apps: Mapping[str, App], websocket: WebSocket, connection: Connection) -> App | None:
-    key = websocket.path_params.get("key")
-    if key is None:
-        connection.close(4005, "Path not found")
-        return None
-    refusal = _refuse_version(websocket.query_params.get("protocol"), websocket.query_params.get("version"))
-    if refusal is not None:
-        connection.close(*refusal)
-        return None
-    app = apps.get(key)
-    if app is None:
-        connection.close(4001, f"App key {key} not in this cluster. Did you forget to specify the cluster?")
-        return None
-    config = app.config
-    if not config.enabled:
-        connection.close(4003, "Application disabled")
-        return None
-    if config.max_connections is not None and len(app.connections) >= config.max_connections:
-        connection.close(4004, "Application is over connection quota")
-        return None
-    app.connect(connection)
-    return app
-
-
-def _refuse_version(protocol: str | None, version: str | None) -> tuple[int, str] | None:
-    if protocol is None:
-        # Old JavaScript clients send their own version only, and it tells the protocol.
-        if version is None:
-            return 4008, "No protocol version supplied"
-        return None if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) else (4006, "Invalid version string format")
-    if not re.fullmatch("[0-9]{1,4}", protocol):
-        return 4006, "Invalid version string format"
-    return None if int(protocol) in SUPPORTED_PROTOCOLS else (4007, "Unsupported protocol version")
-
-
-async def _read_all(app: App, websocket: WebSocket, connection: Connection) -> None:
-    session = Session(app, connection)
-    timeout = app.config.authorization_timeout
-    timer = None
-    if timeout is not None:
-        timer = asyncio.get_running_loop().call_later(timeout, session.close_unless_authorized)
-    try:
-        while True:
-            message = await websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            session.receive(message.get("text"))
-    except WebSocketDisconnect:
-        return
-    finally:
-        if timer is not None:
-            timer.cancel()
 
 
 class Session:
@@ -124,6 +46,8 @@ class Session:
 
     def receive(self, text: str | None) -> None:
         """Carry out one message. None stands for a binary one."""
+        if self._connection.socket_id not in self._app.connections:
+            return  # closed from this side: what the client still says would bring it back into channels
         try:
             self._carry_out(text)
         except CommandError as error:
@@ -226,34 +150,19 @@ class Session:
             )
         except InvalidAuthError as error:
             raise CommandError(str(error)) from None
-        user, watchlist = self._parse_user(user_data)
+        limit = self._app.config.max_watchlist
+        user, is_cut = _parse_user(user_data, limit)
         current = self._connection.user
         if current is not None:
-            if current.user_id != user.user_id:
+            if current.user_id != user.id:
                 raise CommandError("The connection is already associated with a different user id")
             self._connection.send(connection_frame("pusher:signin_success", {"user_data": user_data}))
             return
-        limit = self._app.config.max_watchlist
-        self._app.log(f"{self._connection.socket_id} signin as {user.user_id}")
-        self._app.sign_in(self._connection, user, user_data, watchlist[:limit])
-        if len(watchlist) > limit:
+        self._app.log(f"{self._connection.socket_id} signin as {user.id}")
+        watchlist = tuple(dict.fromkeys(user.watchlist or ()))
+        self._app.sign_in(self._connection, Member(user.id, user.user_info), user_data, watchlist)
+        if is_cut:
             raise CommandError(f"Watchlist limit exceeded: only the first {limit} users are watched", 4302)
-
-    def _parse_user(self, user_data: str) -> tuple[Member, tuple[str, ...]]:
-        fields = parse_object(user_data)
-        if fields is None:
-            raise CommandError("Invalid user_data: it must be a JSON object")
-        watchlist = fields.get("watchlist")
-        within_limit = watchlist
-        if isinstance(watchlist, list):
-            # Signing in with too long a watchlist succeeds, so it must not reach the model, which refuses it.
-            within_limit = cast("list[object]", watchlist)[: self._app.config.max_watchlist]
-        try:
-            user = SigninUser.from_dict({**fields, "watchlist": within_limit})
-        except InvalidArgumentError as error:
-            raise CommandError(f"Invalid user_data: {error}") from None
-        watched = cast("list[str]", watchlist) if isinstance(watchlist, list) else []
-        return Member(user.id, user.user_info), tuple(dict.fromkeys(watched))
 
     # Client events
 
@@ -323,3 +232,18 @@ def _parse_member(channel_data: str) -> Member:
     except InvalidArgumentError as error:
         raise CommandError(f"Invalid channel_data: {error}") from None
     return Member(str(user.user_id), user.user_info)
+
+
+def _parse_user(user_data: str, max_watchlist: int) -> tuple[SigninUser, bool]:
+    """Return the user, and whether the watchlist was cut: too long a one is no reason to refuse the user."""
+    fields = parse_object(user_data)
+    if fields is None:
+        raise CommandError("Invalid user_data: it must be a JSON object")
+    watchlist = fields.get("watchlist")
+    is_cut = isinstance(watchlist, list) and len(cast("list[object]", watchlist)) > max_watchlist
+    if is_cut:
+        fields["watchlist"] = cast("list[object]", watchlist)[:max_watchlist]
+    try:
+        return SigninUser.from_dict(fields), is_cut
+    except InvalidArgumentError as error:
+        raise CommandError(f"Invalid user_data: {error}") from None

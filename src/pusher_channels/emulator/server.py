@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -62,12 +63,14 @@ class Emulator:
             host: Where to listen.
             port: The port, or 0 for a free one.
             webhook_url: Where webhooks are sent, if anywhere.
-            apps: Apps with settings of their own, in place of the one that the arguments above describe.
+            apps: Apps with settings of their own, in place of the one that the other arguments describe.
             log: Called with one line for each request and event, on the server's thread.
 
         Raises:
-            ValueError: Two apps have the same id or key, or there is none.
+            ValueError: Two apps have the same id or key, or there is none, or ``webhook_url`` is given beside them.
         """
+        if apps is not None and webhook_url is not None:
+            raise ValueError("webhook_url: the apps say themselves where their webhooks go")
         webhooks = () if webhook_url is None else (WebhookEndpoint(webhook_url),)
         if apps is None:
             apps = (AppConfig(app_id=app_id, key=key, secret=secret, webhooks=webhooks),)
@@ -97,12 +100,12 @@ class Emulator:
 
     def url_of(self, app: AppConfig) -> str:
         """Return the URL of an app."""
-        return f"http://{app.key}:{app.secret}@{self._netloc}/apps/{app.app_id}"
+        return f"http://{quote(app.key, safe='')}:{quote(app.secret, safe='')}@{self._netloc}/apps/{app.app_id}"
 
     @property
     def websocket_url(self) -> str:
         """The URL at which clients of the first app connect."""
-        return f"ws://{self._netloc}/app/{self.apps[0].key}?protocol=7"
+        return f"ws://{self._netloc}/app/{quote(self.apps[0].key, safe='')}?protocol=7"
 
     @property
     def published(self) -> tuple[PublishedEvent, ...]:
