@@ -75,7 +75,6 @@ FIELD_NAMES = frozenset(
         "field",
         "from_dict",
         "limits",
-        "no_fields",
         "raw_data",
         "self",
         "to_dict",

@@ -55,3 +55,8 @@ def ruled(description: str, rule: str) -> str:
     if rule and rule.lower() not in text.lower():
         text = f"{text} {sentence(rule[0].upper() + rule[1:])}"
     return text.lstrip()
+
+
+def see(url: str) -> list[str]:
+    """Return the last lines of a docstring: where the provider documents it."""
+    return ["", f"See {url}"] if url else []

@@ -357,3 +357,8 @@ def nested(kind: Type) -> Iterator[Type]:
             yield from nested(value)
         case _:
             pass
+
+
+def plain(kind: Type) -> Type:
+    """Return the type of a value that is not null."""
+    return kind.inner if isinstance(kind, NullableType) else kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from re import Pattern
-from typing import Never, TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar
 
 from .errors import InvalidArgumentError
 
@@ -33,7 +33,6 @@ __all__ = [
     "check_other_fields",
     "check_parsed",
     "check_string",
-    "no_fields",
     "take_required",
 ]
 
@@ -264,11 +263,6 @@ def check_known_fields(fields: Mapping[str, object], model: str) -> None:
     """Refuse the fields that are left when all known ones were taken."""
     for name in fields:
         raise InvalidArgumentError(name, f"is no field of {model}")
-
-
-def no_fields() -> Mapping[str, Never]:
-    """Return a new empty mapping: the default of the fields that the API description does not know."""
-    return {}
 
 
 def check_other_fields(value: Mapping[str, T], known: Sequence[str]) -> Mapping[str, T]:

@@ -9,7 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from .checks import no_fields
+from .fields import NO_FIELDS
 from .models.cache_miss import CacheMiss
 from .models.channel_occupied import ChannelOccupied
 from .models.channel_vacated import ChannelVacated
@@ -36,7 +36,7 @@ class UnknownEvent:
     """
 
     name: str
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object."""

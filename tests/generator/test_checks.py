@@ -20,6 +20,7 @@ from generator.runtime.errors import (
     RequestInfo,
     ResponseDecodeError,
 )
+from generator.runtime.fields import NO_FIELDS
 
 
 class Color(StrEnum):
@@ -178,8 +179,17 @@ def test_accepted() -> None:
     assert checks.check_json(deep(100), "x") == deep(100)
     checks.check_at_least_one(a=None, b=0)
     checks.check_exactly_one(a=None, b=0)
-    assert checks.no_fields() == {}
-    assert checks.no_fields() is not checks.no_fields()
+
+
+def test_no_fields_is_an_empty_mapping_for_all() -> None:
+    assert NO_FIELDS == {}
+    assert NO_FIELDS == {}
+    assert dict(NO_FIELDS) == {}
+    assert repr(NO_FIELDS) == "{}"
+    assert not NO_FIELDS
+    assert NO_FIELDS.get("x") is None
+    assert pickle.loads(pickle.dumps(NO_FIELDS)) is NO_FIELDS
+    assert copy.deepcopy(NO_FIELDS) is NO_FIELDS
 
 
 def test_json_is_copied() -> None:

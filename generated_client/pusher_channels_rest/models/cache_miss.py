@@ -9,9 +9,7 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_constant,
     read_object,
@@ -34,7 +32,7 @@ class CacheMiss:
 
     name: Literal["cache_miss"] = "cache_miss"
     channel: str
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -63,5 +61,5 @@ class CacheMiss:
         set_field = object.__setattr__
         set_field(model, "name", new_name)
         set_field(model, "channel", new_channel)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_integer,
     read_object,
@@ -33,7 +31,7 @@ class CachedEvent:
 
     data: str
     ttl: int
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -58,5 +56,5 @@ class CachedEvent:
         return cls(
             data=read_string(raw_data, "CachedEvent.data"),
             ttl=read_integer(raw_ttl, "CachedEvent.ttl"),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

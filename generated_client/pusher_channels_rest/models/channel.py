@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_boolean,
     read_integer,
@@ -38,7 +36,7 @@ class Channel:
     user_count: int | None = None
     subscription_count: int | None = None
     cache: CachedEvent | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -74,5 +72,5 @@ class Channel:
             if raw_subscription_count is None
             else read_integer(raw_subscription_count, "Channel.subscription_count"),
             cache=None if raw_cache is None else CachedEvent.from_dict(raw_cache),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

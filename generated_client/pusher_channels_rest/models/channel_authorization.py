@@ -15,9 +15,9 @@ from ..checks import (
     check_object,
     check_other_fields,
     check_string,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 from ..scalars import (
     check_channel_data,
 )
@@ -50,7 +50,7 @@ class ChannelAuthorization:
     auth: str
     channel_data: str | None = None
     shared_secret: str | None = field(default=None, repr=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_string(

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_map,
     read_object,
@@ -31,7 +29,7 @@ class ChannelList:
     """
 
     channels: Mapping[str, ChannelAttributes] = field(hash=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -53,5 +51,5 @@ class ChannelList:
         raw_channels = fields.pop("channels", None)
         return cls(
             channels=read_map(raw_channels, "ChannelList.channels", ChannelAttributes.from_dict),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

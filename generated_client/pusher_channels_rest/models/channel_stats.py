@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_boolean,
     read_integer,
@@ -35,7 +33,7 @@ class ChannelStats:
     occupied: bool
     user_count: int | None = None
     connection_count: int | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -67,5 +65,5 @@ class ChannelStats:
             connection_count=None
             if raw_connection_count is None
             else read_integer(raw_connection_count, "ChannelStats.connection_count"),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

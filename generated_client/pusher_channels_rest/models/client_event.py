@@ -9,10 +9,8 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
 from ..errors import PusherError
+from ..fields import NO_FIELDS
 from ..reading import (
     read_constant,
     read_either,
@@ -50,7 +48,7 @@ class ClientEvent:
     user_id: str | int | None = None
     raw_data: str | None = None
     decryption_error: PusherError | None = field(default=None, eq=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -108,5 +106,5 @@ class ClientEvent:
         set_field(model, "user_id", new_user_id)
         set_field(model, "raw_data", None)
         set_field(model, "decryption_error", None)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_integer,
     read_object,
@@ -30,7 +28,7 @@ class NotifyResult:
     """
 
     number_of_subscribers: int | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -54,5 +52,5 @@ class NotifyResult:
             number_of_subscribers=None
             if raw_number_of_subscribers is None
             else read_integer(raw_number_of_subscribers, "NotifyResult.number_of_subscribers"),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -13,9 +13,9 @@ from ..checks import (
     check_fields,
     check_object,
     check_other_fields,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 from ..scalars import (
     check_presence_user_id,
 )
@@ -41,7 +41,7 @@ class PresenceUser:
 
     user_id: str | int
     user_info: Mapping[str, object] | None = field(default=None, hash=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_presence_user_id(self.user_id, "user_id")

@@ -14,9 +14,9 @@ from ..checks import (
     check_list,
     check_object,
     check_other_fields,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 from ..scalars import (
     check_user_id,
 )
@@ -44,7 +44,7 @@ class SigninUser:
     id: str
     user_info: Mapping[str, object] | None = field(default=None, hash=False)
     watchlist: Sequence[str] | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_user_id(self.id, "id")

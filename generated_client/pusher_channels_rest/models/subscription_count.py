@@ -9,9 +9,7 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_constant,
     read_integer,
@@ -37,7 +35,7 @@ class SubscriptionCount:
     name: Literal["subscription_count"] = "subscription_count"
     channel: str
     subscription_count: int
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -78,5 +76,5 @@ class SubscriptionCount:
         set_field(model, "name", new_name)
         set_field(model, "channel", new_channel)
         set_field(model, "subscription_count", new_subscription_count)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_object,
 )
@@ -27,7 +25,7 @@ class TerminateConnectionsResult:
         additional_properties: Fields that the API description does not name.
     """
 
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -45,5 +43,5 @@ class TerminateConnectionsResult:
         """
         fields = read_object(value, "TerminateConnectionsResult")
         return cls(
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_list,
     read_object,
@@ -32,7 +30,7 @@ class TriggerBatchResult:
     """
 
     batch: tuple[ChannelAttributes, ...] | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -56,5 +54,5 @@ class TriggerBatchResult:
             batch=None
             if raw_batch is None
             else read_list(raw_batch, "TriggerBatchResult.batch", ChannelAttributes.from_dict),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

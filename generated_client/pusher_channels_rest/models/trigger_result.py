@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_map,
     read_object,
@@ -34,7 +32,7 @@ class TriggerResult:
 
     channels: Mapping[str, ChannelAttributes] | None = field(default=None, hash=False)
     event_ids: Mapping[str, str] | None = field(default=None, hash=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -66,5 +64,5 @@ class TriggerResult:
             else read_map(
                 raw_event_ids, "TriggerResult.event_ids", lambda item: read_string(item, "TriggerResult.event_ids")
             ),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_integer,
     read_list,
@@ -34,7 +32,7 @@ class WebhookBody:
 
     time_ms: int
     events: tuple[WebhookEvent, ...] | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -60,5 +58,5 @@ class WebhookBody:
         return cls(
             time_ms=read_integer(raw_time_ms, "WebhookBody.time_ms"),
             events=None if raw_events is None else read_list(raw_events, "WebhookBody.events", decode_webhook_event),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -9,7 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from .checks import no_fields
+from .fields import NO_FIELDS
 from .models.added import Added
 from .models.message import Message
 from .reading import read_object, read_string
@@ -31,7 +31,7 @@ class UnknownChange:
     """
 
     what: str
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object."""

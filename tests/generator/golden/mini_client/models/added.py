@@ -9,9 +9,7 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_constant,
     read_object,
@@ -33,7 +31,7 @@ class Added:
 
     what: Literal["added"] = "added"
     item: str
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -62,5 +60,5 @@ class Added:
         set_field = object.__setattr__
         set_field(model, "what", new_what)
         set_field(model, "item", new_item)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

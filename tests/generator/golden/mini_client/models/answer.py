@@ -15,9 +15,9 @@ from ..checks import (
     check_object,
     check_other_fields,
     check_string,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 from ..scalars import (
     check_owner_id,
 )
@@ -40,7 +40,7 @@ class Answer:
 
     auth: str
     users: Sequence[str | int] | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_string(self.auth, "auth", min_length=1)

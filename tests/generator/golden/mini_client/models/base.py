@@ -14,9 +14,9 @@ from ..checks import (
     check_json,
     check_object,
     check_other_fields,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 from ..scalars import (
     check_item_name,
 )
@@ -39,7 +39,7 @@ class Base:
 
     name: str
     note: object | None = field(default=None, hash=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_item_name(self.name, "name")

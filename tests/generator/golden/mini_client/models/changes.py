@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_integer,
     read_list,
@@ -34,7 +32,7 @@ class Changes:
 
     at: int
     events: tuple[WebhookChange, ...] | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -60,5 +58,5 @@ class Changes:
         return cls(
             at=read_integer(raw_at, "Changes.at"),
             events=None if raw_events is None else read_list(raw_events, "Changes.events", decode_webhook_change),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -9,9 +9,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_boolean,
     read_either,
@@ -63,7 +61,7 @@ class Item:
     by_name: Mapping[str, Leaf] | None = field(default=None, hash=False)
     meta: Mapping[str, object] | None = field(default=None, hash=False)
     secret: str | None = field(default=None, repr=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -167,5 +165,5 @@ class Item:
         set_field(model, "by_name", new_by_name)
         set_field(model, "meta", new_meta)
         set_field(model, "secret", new_secret)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_object,
     read_string,
@@ -35,7 +33,7 @@ class Leaf:
 
     color: str
     deep: LeafDeep | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -67,5 +65,5 @@ class Leaf:
         set_field = object.__setattr__
         set_field(model, "color", new_color)
         set_field(model, "deep", new_deep)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

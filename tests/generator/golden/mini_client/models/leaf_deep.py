@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
+from ..fields import NO_FIELDS
 from ..reading import (
     read_object,
 )
@@ -32,7 +30,7 @@ class LeafDeep:
     """
 
     leaf: Leaf | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -56,5 +54,5 @@ class LeafDeep:
         raw_leaf = fields.pop("leaf", None)
         return cls(
             leaf=None if raw_leaf is None else Leaf.from_dict(raw_leaf),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -9,10 +9,8 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..checks import (
-    no_fields,
-)
 from ..errors import PusherError
+from ..fields import NO_FIELDS
 from ..reading import (
     read_constant,
     read_object,
@@ -38,7 +36,7 @@ class Message:
     text: str | None
     raw_data: str | None = None
     decryption_error: PusherError | None = field(default=None, eq=False)
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -72,5 +70,5 @@ class Message:
         set_field(model, "text", new_text)
         set_field(model, "raw_data", None)
         set_field(model, "decryption_error", None)
-        set_field(model, "additional_properties", fields)
+        set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

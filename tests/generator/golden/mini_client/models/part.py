@@ -15,9 +15,9 @@ from ..checks import (
     check_map,
     check_other_fields,
     check_string,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 from ..limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Part"]
@@ -39,7 +39,7 @@ class Part:
 
     id: int
     text: str | None = None
-    additional_properties: Mapping[str, int] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, int] = field(default=NO_FIELDS, hash=False, repr=False)
     limits: Limits = field(default=DEFAULT_LIMITS, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -17,9 +17,9 @@ from ..checks import (
     check_other_fields,
     check_parsed,
     check_string,
-    no_fields,
     take_required,
 )
+from ..fields import NO_FIELDS
 
 if TYPE_CHECKING:
     from .tree_leaf import TreeLeaf
@@ -44,7 +44,7 @@ class Tree:
     label: str
     children: Sequence[Tree] | None = None
     leaf: TreeLeaf | None = None
-    additional_properties: Mapping[str, object] = field(factory=no_fields, hash=False, repr=False)
+    additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         from .tree_leaf import TreeLeaf

@@ -1,0 +1,163 @@
+"""Code for models: fields, checks, reading, docstrings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from .code import Code
+from .docs import paragraphs, ruled, section, see, sentence
+from .model import CommaListType, ConstType, Field, JsonType, Model, NullableType, plain
+
+
+@frozen
+class Classes:
+    """What the template of models asks for."""
+
+    code: Code
+
+    def documentation(self, model: Model) -> list[str]:
+        """Return the lines of the class's docstring."""
+        lines = paragraphs(sentence(model.description or f"The object `{model.name}`"), 112)
+        entries: list[tuple[str, str]] = []
+        for field in model.fields:
+            rule = self.code.rule(field.type) if model.checked else ""
+            entries.append((field.name, ruled(field.description, rule)))
+        if self.encrypted(model):
+            entries.append(("raw_data", "The data as it came, if it was end-to-end encrypted. Not part of the JSON."))
+            entries.append(("decryption_error", "Why the data could not be decrypted. Not part of the JSON."))
+        if model.additional is not None:
+            entries.append(("additional_properties", "Fields that the API description does not name."))
+        if model.holds_limits:
+            entries.append(("limits", "The limits that it was checked against. Not part of the JSON."))
+        lines += section("Attributes", entries, 116)
+        if model.checked:
+            error = [("InvalidArgumentError", "A field breaks a rule; it is named with its index.")]
+            lines += section("Raises", error, 116)
+        return [*lines, *see(model.docs_url)]
+
+    def annotation(self, model: Model, field: Field) -> str:
+        """Return the annotation of a field."""
+        annotation = self.code.annotation(plain(field.type), answer=not model.checked)
+        optional = not field.required or field.encrypted or isinstance(field.type, NullableType)
+        has_none = not isinstance(field.type, CommaListType) and optional
+        return f"{annotation} | None" if has_none else annotation
+
+    def default(self, model: Model, field: Field) -> str:
+        """Return what follows the annotation: nothing, a default, or an attrs field."""
+        options: list[str] = []
+        if isinstance(field.type, ConstType) and field.required:
+            options.append(f"default={field.type.value!r}")
+        elif not field.required:
+            options.append("default=()" if isinstance(field.type, CommaListType) else "default=None")
+        if field.secret:
+            options.append("repr=False")
+        if self.code.unhashable(field.type):
+            options.append("hash=False")
+        if not options:
+            return ""
+        if len(options) == 1 and options[0].startswith("default="):
+            return f" = {options[0].removeprefix('default=')}"
+        return f" = field({', '.join(options)})"
+
+    def checks(self, model: Model) -> Iterator[str]:
+        """Return the lines of `__attrs_post_init__`."""
+        code = self.code
+        for field in model.fields:
+            value = f"self.{field.name}"
+            kind = plain(field.type)
+            check = code.check(kind, value, repr(field.name), limits="self.limits")
+            if code.copies(kind):
+                check = f'object.__setattr__(self, "{field.name}", {check})'
+            always = field.required and not isinstance(field.type, NullableType)
+            if always or isinstance(kind, CommaListType):
+                yield check
+            else:
+                yield f"if {value} is not None:"
+                yield f"    {check}"
+        for rule in model.rules:
+            function = "check_exactly_one" if rule.exactly_one else "check_at_least_one"
+            yield f"{function}({', '.join(f'{name}=self.{name}' for name in rule.names)})"
+        if model.additional is not None:
+            kind = model.additional
+            value = "self.additional_properties"
+            if isinstance(kind, JsonType):
+                check = f'check_object({value}, "additional_properties")'
+            else:
+                item = code.check_callable(kind, limits="self.limits")
+                check = f'check_map({value}, "additional_properties", {item})'
+            if model.fields:
+                check = f"check_other_fields({check}, {tuple(field.wire for field in model.fields)!r})"
+            yield f'object.__setattr__(self, "additional_properties", {check})'
+        if model.min_fields or model.max_fields is not None:
+            yield (
+                f"check_object_size(self.to_dict(), {model.name!r}, "
+                f"min_items={model.min_fields or 0}, max_items={model.max_fields})"
+            )
+
+    def parsed(self, field: Field) -> str:
+        """Return the checked value of a field of a request model that is made from JSON."""
+        raw = f"raw_{field.name}"
+        kind = field.type if field.required else plain(field.type)
+        check = self.code.check(kind, raw, repr(field.name), limits="limits", parse=True)
+        if field.required:
+            return check
+        return f"{'()' if isinstance(kind, CommaListType) else 'None'} if {raw} is None else {check}"
+
+    def parsed_additional(self, model: Model) -> str:
+        """Return the checked fields that are left then."""
+        if model.additional is None or isinstance(model.additional, JsonType):
+            return "fields"
+        item = self.code.check_callable(model.additional, limits="limits", parse=True)
+        return f'check_map(fields, "additional_properties", {item})'
+
+    def read(self, model: Model, field: Field) -> str:
+        """Return the value of a field of an answer."""
+        raw = f"raw_{field.name}"
+        where = repr(f"{model.name}.{field.wire}")
+        kind = plain(field.type)
+        optional = not field.required or field.encrypted or isinstance(field.type, NullableType)
+        read = self.code.read(kind, raw, where)
+        if not optional or read == raw:
+            return read
+        return f"{'()' if isinstance(kind, CommaListType) else 'None'} if {raw} is None else {read}"
+
+    def read_fast(self, model: Model, field: Field) -> str:
+        """Return the reading of a field, with the usual types told apart before a function is called."""
+        raw = f"raw_{field.name}"
+        read = self.read(model, field)
+        kind = plain(field.type)
+        annotation = self.code.annotation(kind)
+        if annotation not in ("str", "int", "bool") or isinstance(kind, ConstType):
+            return read
+        read = read.removeprefix(f"None if {raw} is None else ")
+        optional = "" if read == self.read(model, field) else f"{raw} is None or "
+        return f"{raw} if {optional}type({raw}) is {annotation} else {read}"
+
+    def read_additional(self, model: Model) -> str:
+        """Return the fields of an answer that are left then."""
+        if model.additional is None or isinstance(model.additional, JsonType):
+            return "fields or NO_FIELDS"
+        where = repr(f"{model.name}.additional_properties")
+        return f"read_map(fields, {where}, {self.code.reader(model.additional, where)})"
+
+    @staticmethod
+    def encrypted(model: Model) -> bool:
+        """Tell whether a field may be end-to-end encrypted."""
+        return any(field.encrypted for field in model.fields)
+
+    @staticmethod
+    def may_be_empty(model: Model) -> bool:
+        """Tell whether an object without fields is such a model."""
+        return not any(field.required or isinstance(field.type, CommaListType) for field in model.fields)
+
+    @staticmethod
+    def always_sent(field: Field) -> bool:
+        """Tell whether a field is in the JSON whatever its value is."""
+        return field.required and not field.encrypted and not isinstance(field.type, CommaListType)
+
+    @staticmethod
+    def present(field: Field) -> str:
+        """Return the condition for sending any other field."""
+        return f"self.{field.name}" if isinstance(field.type, CommaListType) else f"self.{field.name} is not None"
