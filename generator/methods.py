@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from . import examples
 from .code import Code
 from .docs import paragraphs, ruled, section, see, sentence
 from .model import (
@@ -147,7 +148,14 @@ class Methods:
         raises.append(("APIConnectionError", "No complete answer came."))
         if operation.result is not None:
             raises.append(("ResponseDecodeError", "The answer is not what the API description says."))
-        return [*lines, *section("Raises", raises, 112), *see(operation.docs_url)]
+        lines += section("Raises", raises, 112)
+        example = self.example(operation)
+        lines += ["", "Example:", *(f"    {line}" for line in example)] if example else []
+        return [*lines, *see(operation.docs_url)]
+
+    def example(self, operation: Operation) -> list[str]:
+        """Return the lines of a call with the values of the spec's first example."""
+        return examples.call(self.api, operation)
 
     def _arguments(self, operation: Operation) -> Iterator[Argument]:
         code = self.code

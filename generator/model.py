@@ -243,6 +243,7 @@ class Parameter:
     required: bool
     description: str
     explode: bool = False
+    example: object = None
 
 
 @frozen
@@ -257,6 +258,7 @@ class Body:
     kind: str
     type: Type
     description: str
+    example: object = None
     fields: tuple[Field, ...] = ()
     additional: Type | None = None
 

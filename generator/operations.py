@@ -186,6 +186,7 @@ class Operations:
                         required=required,
                         description=description(parameter, target),
                         explode=explode,
+                        example=self._example(parameter),
                     ),
                 )
             )
@@ -207,18 +208,25 @@ class Operations:
         if not raw.flag("required"):
             raise raw.fail("a request body must be required")
         description = raw.text("description")
+        example = self._example(media)
         if media.flag("x-raw-body"):
             if not isinstance(kind.inner if isinstance(kind, NamedType) else kind, StringType):
                 raise media.fail("a body with x-raw-body must be a string")
-            return Body("raw", kind, description)
+            return Body("raw", kind, description, example)
         if media_type != _JSON:
             raise media.fail(f"the content type {media_type} is not supported without x-raw-body")
         if not isinstance(kind, ModelType):
-            return Body("value", kind, description)
+            return Body("value", kind, description, example)
         model = self.schemas.model(self.types.sources[kind.model])
         fields = tuple(evolve(field, name=argument_name(field.name)) for field in model.fields)
         additional = model.additional if "additionalProperties" in target else None
-        return Body("object", kind, description, fields, additional)
+        return Body("object", kind, description, example, fields, additional)
+
+    def _example(self, node: Node) -> object:
+        """Return the first example of a parameter or a body, or None."""
+        for _, example in node.members("examples"):
+            return self.document.resolve(example).child("value").value
+        return node.mapping().get("example")
 
     def _result(self, node: Node, endpoint: Endpoint) -> tuple[Type | None, bool]:
         """Return what a success is read into; all successes of an operation have to agree."""

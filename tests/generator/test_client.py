@@ -9,6 +9,7 @@ import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol, Self, cast
 
 import attrs
@@ -22,14 +23,16 @@ from .golden.mini_client.models import Item, NewItem, Part, Tree
 from .golden.mini_client.operations import items, notes
 from .golden.mini_client.resources.items import AsyncItemsResource, ItemsResource
 from .golden.mini_client.webhooks import UnknownChange, WebhookChange, decode_webhook_change
-from .support import MINI, SPEC
+from .support import GOLDEN, MINI, ROOT, SPEC
 
 # What type checkers would refuse has to be refused at run time too.
 UNTYPED_LIST: Any = items.list_request
 UNTYPED_CREATE: Any = items.create_request
 UNTYPED_PART: Any = Part
 
-PACKAGES = {"tests.generator.golden.mini_client": MINI, "pusher_channels_rest": SPEC}
+GOLDEN_PACKAGE = "tests.generator.golden.mini_client"
+REAL_PACKAGE = "pusher_channels_rest"
+PACKAGES = {GOLDEN_PACKAGE: MINI, REAL_PACKAGE: SPEC}
 
 
 class Model(Protocol):
@@ -444,6 +447,24 @@ def test_every_operation_is_described(package: str) -> None:
                     assert positional == (in_path or parameter.name == "self")
                     assert parameter.name != "app_id"
     assert found >= 16
+
+
+@pytest.mark.parametrize(
+    ("package", "docs"), [(GOLDEN_PACKAGE, GOLDEN / "api.md"), (REAL_PACKAGE, ROOT / "docs" / "api.md")]
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_examples_in_the_documentation_can_be_called(package: str, docs: Path) -> None:
+    requests: list[Any] = []
+    limits = importlib.import_module(f"{package}.limits").DEFAULT_LIMITS
+    caller = SimpleNamespace(app_id="1", limits=limits, call=requests.append)
+    resources: Any = importlib.import_module(f"{package}.resources").Resources
+    client = type("Client", (resources,), {"_caller": caller})()
+    models = importlib.import_module(f"{package}.models")
+    names = {"pusher": client, **{name: getattr(models, name) for name in models.__all__}}
+    calls = re.findall(r"^Example:\n\n```python\n(.*?)```", docs.read_text(), re.M | re.S)
+    for call in calls:
+        eval(call, names)
+    assert len(requests) == len(calls) > 0
 
 
 def test_the_errors_of_the_package_are_the_copied_ones() -> None:

@@ -58,6 +58,9 @@ class ChannelsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.channels.list(filter_by_prefix="presence-", info=["user_count"])
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#get-channels-fetch-info-for-multiple-channels
         """
         return self._caller.call(
@@ -96,6 +99,9 @@ class ChannelsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.channels.get("presence-foobar", info=["user_count", "subscription_count"])
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#get-channel-fetch-info-for-one-channel
         """
         return self._caller.call(get_request(self._caller.app_id, channel_name, info=info, limits=self._caller.limits))
@@ -128,6 +134,9 @@ class ChannelsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.channels.users("presence-foobar")
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#get-users
         """
         return self._caller.call(users_request(self._caller.app_id, channel_name, limits=self._caller.limits))
@@ -158,6 +167,9 @@ class ChannelsResource:
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.channels.stats("presence-foobar")
 
         See https://pusher.com/docs/channels/library_auth_reference/rest-api-deprecated/
         """
@@ -195,6 +207,14 @@ class ChannelsResource:
             APIStatusError (any other status): Any other status. Pusher documents none; proxies and other servers of
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
+
+        Example:
+            pusher.channels.trigger_event(
+                "presence-foobar",
+                name="foo",
+                socket_id="1234.1234",
+                body='{"some":"data"}',
+            )
 
         See https://pusher.com/docs/channels/library_auth_reference/rest-api-deprecated/
         """
@@ -241,6 +261,9 @@ class AsyncChannelsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.channels.list(filter_by_prefix="presence-", info=["user_count"])
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#get-channels-fetch-info-for-multiple-channels
         """
         return await self._caller.call(
@@ -279,6 +302,9 @@ class AsyncChannelsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.channels.get("presence-foobar", info=["user_count", "subscription_count"])
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#get-channel-fetch-info-for-one-channel
         """
         return await self._caller.call(
@@ -313,6 +339,9 @@ class AsyncChannelsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.channels.users("presence-foobar")
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#get-users
         """
         return await self._caller.call(users_request(self._caller.app_id, channel_name, limits=self._caller.limits))
@@ -343,6 +372,9 @@ class AsyncChannelsResource:
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.channels.stats("presence-foobar")
 
         See https://pusher.com/docs/channels/library_auth_reference/rest-api-deprecated/
         """
@@ -380,6 +412,14 @@ class AsyncChannelsResource:
             APIStatusError (any other status): Any other status. Pusher documents none; proxies and other servers of
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
+
+        Example:
+            pusher.channels.trigger_event(
+                "presence-foobar",
+                name="foo",
+                socket_id="1234.1234",
+                body='{"some":"data"}',
+            )
 
         See https://pusher.com/docs/channels/library_auth_reference/rest-api-deprecated/
         """

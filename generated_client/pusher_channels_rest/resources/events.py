@@ -85,6 +85,9 @@ class EventsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.events.trigger(name="foo", data='{"some":"data"}', channels=["project-3"])
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#post-event-trigger-an-event
         """
         return self._caller.call(
@@ -130,6 +133,11 @@ class EventsResource:
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.events.trigger_batch(
+                batch=[BatchEvent(name="foo", channel="project-3", data='{"some":"data"}')],
+            )
 
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#post-batch-events-trigger-multiple-events
         """
@@ -203,6 +211,9 @@ class AsyncEventsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.events.trigger(name="foo", data='{"some":"data"}', channels=["project-3"])
+
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#post-event-trigger-an-event
         """
         return await self._caller.call(
@@ -248,6 +259,11 @@ class AsyncEventsResource:
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.events.trigger_batch(
+                batch=[BatchEvent(name="foo", channel="project-3", data='{"some":"data"}')],
+            )
 
         See https://pusher.com/docs/channels/library_auth_reference/rest-api/#post-batch-events-trigger-multiple-events
         """

@@ -64,6 +64,9 @@ class PushNotificationsResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.push_notifications.publish(interests=["donuts"], apns={"aps": {"alert": {"body": "hi"}}})
+
         See https://pusher.com/docs/push_notifications/reference/server_api
         """
         warn_deprecated("push_notifications.publish")
@@ -127,6 +130,9 @@ class AsyncPushNotificationsResource:
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.push_notifications.publish(interests=["donuts"], apns={"aps": {"alert": {"body": "hi"}}})
 
         See https://pusher.com/docs/push_notifications/reference/server_api
         """

@@ -49,6 +49,9 @@ class UsersResource:
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
 
+        Example:
+            pusher.users.terminate_connections("12345")
+
         See https://pusher.com/docs/channels/server_api/terminating-user-connections/
         """
         return self._caller.call(
@@ -91,6 +94,9 @@ class AsyncUsersResource:
                 this protocol send, for example, 422 or 429.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.users.terminate_connections("12345")
 
         See https://pusher.com/docs/channels/server_api/terminating-user-connections/
         """

@@ -147,6 +147,9 @@ class ItemsResource:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.items.create(name="box", place=None, tag="a")
         """
         return self._caller.call(
             create_request(
@@ -350,6 +353,9 @@ class AsyncItemsResource:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.items.create(name="box", place=None, tag="a")
         """
         return await self._caller.call(
             create_request(

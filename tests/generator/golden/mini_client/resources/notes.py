@@ -44,6 +44,9 @@ class NotesResource:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.notes.clear()
         """
         return self._caller.call(clear_request(self._caller.app_id, limits=self._caller.limits))
 
@@ -105,6 +108,9 @@ class AsyncNotesResource:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.notes.clear()
         """
         return await self._caller.call(clear_request(self._caller.app_id, limits=self._caller.limits))
 
