@@ -202,7 +202,7 @@ class Code:
             case ListType(item=item):
                 return _call("read_list", value, where, self._read_callable(item, where))
             case CommaListType():
-                return f'tuple({_call("read_string", value, where)}.split(","))'
+                return _call("read_comma_list", value, where)
             case MapType(value=inner):
                 return _call("read_map", value, where, self._read_callable(inner, where))
             case ModelType(model=model):

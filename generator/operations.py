@@ -181,7 +181,7 @@ class Operations:
                     where,
                     Parameter(
                         wire=wire,
-                        name=name if wire == APP_ID else argument_name(name),
+                        name=name if (where, wire) == ("path", APP_ID) else argument_name(name),
                         type=kind,
                         required=required,
                         description=description(parameter, target),
@@ -219,7 +219,8 @@ class Operations:
             return Body("value", kind, description, example)
         model = self.schemas.model(self.types.sources[kind.model])
         fields = tuple(evolve(field, name=argument_name(field.name)) for field in model.fields)
-        additional = model.additional if "additionalProperties" in target else None
+        # Only a body that is meant to be open takes fields that the spec does not name.
+        additional = model.additional if "additionalProperties" in target or not model.fields else None
         return Body("object", kind, description, example, fields, additional)
 
     def _example(self, node: Node) -> object:

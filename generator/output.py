@@ -64,7 +64,7 @@ def replace(out: Path, files: Mapping[str, str]) -> None:
         out.rename(old)
         try:
             new.rename(out)
-        except OSError:
+        except BaseException:  # an interrupt too: the folder around the old tree is about to be deleted
             old.rename(out)
             raise
 

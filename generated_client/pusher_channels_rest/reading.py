@@ -19,6 +19,7 @@ __all__ = [
     "decode_nothing",
     "decode_text",
     "read_boolean",
+    "read_comma_list",
     "read_constant",
     "read_either",
     "read_integer",
@@ -86,6 +87,12 @@ def read_string(value: object, where: str) -> str:
     if isinstance(value, str):
         return value
     raise ResponseDecodeError(f"{where}: must be a string")
+
+
+def read_comma_list(value: object, where: str) -> tuple[str, ...]:
+    """Read a list that travels as one comma separated string."""
+    text = read_string(value, where)
+    return tuple(text.split(",")) if text else ()
 
 
 def read_integer(value: object, where: str) -> int:

@@ -106,12 +106,12 @@ def test_there_are_examples_for_most_models() -> None:
 def test_query_parameters() -> None:
     request = items.list_request(
         "a1", limit=5, prefix="ab", ratio=1.5, all_=True, order="up", level=2, info=["size", "color"], tag=["a", "b"],
-        owner=7, limits_="x",
+        owner=7, limits_="x", app_id_="a2",
     )  # fmt: skip
     assert request.path == "/apps/a1/items"
     assert request.query == (
         ("prefix", "ab"), ("limit", "5"), ("ratio", "1.5"), ("all", "true"), ("order", "up"), ("level", "2"),
-        ("info", "size,color"), ("tag", "a"), ("tag", "b"), ("owner", "7"), ("limits", "x"),
+        ("info", "size,color"), ("tag", "a"), ("tag", "b"), ("owner", "7"), ("limits", "x"), ("app_id", "a2"),
     )  # fmt: skip
     assert request.body is None
     assert request.operation is items.LIST
@@ -175,6 +175,8 @@ def test_bodies() -> None:
     created = items.create_request("a1", name="box", place=None, tag="a", colors=["red", "blue"], new=False)
     assert created.body == b'{"name":"box","kind":"thing","place":null,"tag":"a","new":false,"colors":"red,blue"}'
     planted = notes.plant_request("a1", label="é", additional_properties={"more": [1]})
+    assert notes.configure_request("a1", additional_properties={"dark": True}).body == b'{"dark":true}'
+    assert notes.configure_request("a1").body == b"{}"
     assert planted.body == '{"label":"é","more":[1]}'.encode()
 
 
@@ -297,6 +299,13 @@ def test_answers_of_other_types(value: object, message: str) -> None:
     with pytest.raises(mini.ResponseDecodeError) as caught:
         Item.from_dict(value)
     assert str(caught.value) == message
+
+
+def test_comma_lists_in_answers() -> None:
+    value: dict[str, object] = {"name": "a", "id": 1, "flag": True}
+    assert Item.from_dict({**value, "colors": "red,blue"}).colors == ("red", "blue")
+    assert Item.from_dict({**value, "colors": ""}).colors == ()
+    assert Item.from_dict(value).colors == ()
 
 
 def test_answers_are_not_held_to_limits() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .new_item import NewItem as NewItem
     from .nothing import Nothing as Nothing
     from .part import Part as Part
+    from .settings import Settings as Settings
     from .tree import Tree as Tree
     from .tree_leaf import TreeLeaf as TreeLeaf
 
@@ -39,6 +40,7 @@ __all__ = [
     "NewItem",
     "Nothing",
     "Part",
+    "Settings",
     "Tree",
     "TreeLeaf",
 ]
@@ -56,6 +58,7 @@ _MODULES = {
     "NewItem": "new_item",
     "Nothing": "nothing",
     "Part": "part",
+    "Settings": "settings",
     "Tree": "tree",
     "TreeLeaf": "tree_leaf",
 }

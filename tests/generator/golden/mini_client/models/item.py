@@ -12,6 +12,7 @@ from attrs import field, frozen
 from ..fields import NO_FIELDS
 from ..reading import (
     read_boolean,
+    read_comma_list,
     read_either,
     read_integer,
     read_list,
@@ -44,6 +45,7 @@ class Item:
         by_name: The API description says nothing about it.
         meta: The API description says nothing about it.
         secret: The API description says nothing about it.
+        colors: The API description says nothing about it.
         additional_properties: Fields that the API description does not name.
     """
 
@@ -61,6 +63,7 @@ class Item:
     by_name: Mapping[str, Leaf] | None = field(default=None, hash=False)
     meta: Mapping[str, object] | None = field(default=None, hash=False)
     secret: str | None = field(default=None, repr=False)
+    colors: tuple[str, ...] = ()
     additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def to_dict(self) -> dict[str, object]:
@@ -92,6 +95,8 @@ class Item:
             fields["meta"] = dict(self.meta)
         if self.secret is not None:
             fields["secret"] = self.secret
+        if self.colors:
+            fields["colors"] = ",".join(self.colors)
         for key, item in self.additional_properties.items():
             fields.setdefault(key, item)
         return fields
@@ -118,6 +123,7 @@ class Item:
         raw_by_name = fields.pop("by_name", None)
         raw_meta = fields.pop("meta", None)
         raw_secret = fields.pop("secret", None)
+        raw_colors = fields.pop("colors", None)
         # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
         new_name: str = raw_name if type(raw_name) is str else read_string(raw_name, "Item.name")
         new_id: str | int = read_either(raw_id, "Item.id", read_string, read_integer)
@@ -149,6 +155,7 @@ class Item:
         new_secret: str | None = (
             raw_secret if raw_secret is None or type(raw_secret) is str else read_string(raw_secret, "Item.secret")
         )
+        new_colors: tuple[str, ...] = () if raw_colors is None else read_comma_list(raw_colors, "Item.colors")
         model = cls.__new__(cls)
         set_field = object.__setattr__
         set_field(model, "name", new_name)
@@ -165,5 +172,6 @@ class Item:
         set_field(model, "by_name", new_by_name)
         set_field(model, "meta", new_meta)
         set_field(model, "secret", new_secret)
+        set_field(model, "colors", new_colors)
         set_field(model, "additional_properties", fields or NO_FIELDS)
         return model

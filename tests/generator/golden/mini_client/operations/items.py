@@ -84,6 +84,7 @@ def list_request(
     tag: Sequence[str] | None = None,
     owner: str | int | None = None,
     limits_: str | None = None,
+    app_id_: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Request[ItemList]:
     """Make the request of `items/list`: list the items
@@ -125,6 +126,8 @@ def list_request(
         query_pairs.append(("owner", encode_query(check_owner_id(owner, "owner"))))
     if limits_ is not None:
         query_pairs.append(("limits", check_string(limits_, "limits_")))
+    if app_id_ is not None:
+        query_pairs.append(("app_id", check_string(app_id_, "app_id_")))
     return Request(
         operation=LIST,
         path="/apps/"

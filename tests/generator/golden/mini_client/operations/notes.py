@@ -13,10 +13,12 @@ from ..checks import (
 from ..codec import DEFAULT_SERVER, Operation, Request
 from ..limits import DEFAULT_LIMITS, Limits
 from ..models.leaf import Leaf
+from ..models.settings import Settings
 from ..models.tree import Tree
 from ..models.tree_leaf import TreeLeaf
 from ..reading import (
     decode_json,
+    decode_nothing,
     decode_text,
     read_integer,
     read_list,
@@ -28,9 +30,11 @@ from ..writing import (
 
 __all__ = [
     "CLEAR",
+    "CONFIGURE",
     "PLANT",
     "WRITE",
     "clear_request",
+    "configure_request",
     "plant_request",
     "write_request",
 ]
@@ -101,6 +105,42 @@ def clear_request(app_id: str, *, limits: Limits = DEFAULT_LIMITS) -> Request[in
         )
         + "/notes/clear",
         body=b"{}",
+    )
+
+
+def _decode_configure(content: bytes) -> None:
+    return decode_nothing(content)
+
+
+CONFIGURE: Operation[None] = Operation(
+    id="notes/configure",
+    method="PATCH",
+    path="/apps/{app_id}/notes/settings",
+    server=DEFAULT_SERVER,
+    idempotent=False,
+    deprecated=False,
+    decode=_decode_configure,
+)
+
+
+def configure_request(
+    app_id: str, *, additional_properties: Mapping[str, object] | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Request[None]:
+    """Make the request of `notes/configure`: change any settings.
+
+    Raises:
+        InvalidArgumentError: An argument breaks a rule.
+    """
+    request_body = Settings(additional_properties=additional_properties or {})
+    return Request(
+        operation=CONFIGURE,
+        path="/apps/"
+        + encode_path(
+            check_string(app_id, "app_id", pattern=_PATTERN_1, pattern_rule="must consist of digits and small letters"),
+            "app_id",
+        )
+        + "/notes/settings",
+        body=encode_json(request_body.to_dict()),
     )
 
 

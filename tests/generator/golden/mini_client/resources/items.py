@@ -41,6 +41,7 @@ class ItemsResource:
         tag: Sequence[str] | None = None,
         owner: str | int | None = None,
         limits_: str | None = None,
+        app_id_: str | None = None,
     ) -> ItemList:
         """List the items.
 
@@ -59,7 +60,8 @@ class ItemsResource:
             info: At most 2 items; no item twice; each one of size, weight, color.
             tag: Each 1 to 3 characters.
             owner: A name, a number, or the empty text. Small letters, or at least 1, or at most 0 characters.
-            limits_: The API description says nothing about it.
+            limits_: Deprecated.
+            app_id_: The API description says nothing about it.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -67,6 +69,9 @@ class ItemsResource:
             APIStatusError (any other status): It failed.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.items.list(limit=5, app_id_="a2")
 
         See https://mini.example/docs/items
         """
@@ -83,6 +88,7 @@ class ItemsResource:
                 tag=tag,
                 owner=owner,
                 limits_=limits_,
+                app_id_=app_id_,
                 limits=self._caller.limits,
             )
         )
@@ -247,6 +253,7 @@ class AsyncItemsResource:
         tag: Sequence[str] | None = None,
         owner: str | int | None = None,
         limits_: str | None = None,
+        app_id_: str | None = None,
     ) -> ItemList:
         """List the items.
 
@@ -265,7 +272,8 @@ class AsyncItemsResource:
             info: At most 2 items; no item twice; each one of size, weight, color.
             tag: Each 1 to 3 characters.
             owner: A name, a number, or the empty text. Small letters, or at least 1, or at most 0 characters.
-            limits_: The API description says nothing about it.
+            limits_: Deprecated.
+            app_id_: The API description says nothing about it.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -273,6 +281,9 @@ class AsyncItemsResource:
             APIStatusError (any other status): It failed.
             APIConnectionError: No complete answer came.
             ResponseDecodeError: The answer is not what the API description says.
+
+        Example:
+            pusher.items.list(limit=5, app_id_="a2")
 
         See https://mini.example/docs/items
         """
@@ -289,6 +300,7 @@ class AsyncItemsResource:
                 tag=tag,
                 owner=owner,
                 limits_=limits_,
+                app_id_=app_id_,
                 limits=self._caller.limits,
             )
         )

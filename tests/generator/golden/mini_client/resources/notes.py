@@ -12,6 +12,7 @@ from ..models.tree import Tree
 from ..models.tree_leaf import TreeLeaf
 from ..operations.notes import (
     clear_request,
+    configure_request,
     plant_request,
     write_request,
 )
@@ -49,6 +50,25 @@ class NotesResource:
             pusher.notes.clear()
         """
         return self._caller.call(clear_request(self._caller.app_id, limits=self._caller.limits))
+
+    def configure(self, *, additional_properties: Mapping[str, object] | None = None) -> None:
+        """Change any settings.
+
+        Args:
+            additional_properties: Further fields that the API may take.
+
+        Raises:
+            InvalidArgumentError: An argument breaks a rule. Nothing was sent.
+            APIConnectionError: No complete answer came.
+
+        Example:
+            pusher.notes.configure()
+        """
+        return self._caller.call(
+            configure_request(
+                self._caller.app_id, additional_properties=additional_properties, limits=self._caller.limits
+            )
+        )
 
     def plant(
         self,
@@ -113,6 +133,25 @@ class AsyncNotesResource:
             pusher.notes.clear()
         """
         return await self._caller.call(clear_request(self._caller.app_id, limits=self._caller.limits))
+
+    async def configure(self, *, additional_properties: Mapping[str, object] | None = None) -> None:
+        """Change any settings.
+
+        Args:
+            additional_properties: Further fields that the API may take.
+
+        Raises:
+            InvalidArgumentError: An argument breaks a rule. Nothing was sent.
+            APIConnectionError: No complete answer came.
+
+        Example:
+            pusher.notes.configure()
+        """
+        return await self._caller.call(
+            configure_request(
+                self._caller.app_id, additional_properties=additional_properties, limits=self._caller.limits
+            )
+        )
 
     async def plant(
         self,
