@@ -155,7 +155,6 @@ class Field:
     description: str = ""
     secret: bool = False
     encrypted: bool = False
-    deprecated: bool = False
 
 
 @frozen
@@ -195,7 +194,6 @@ class Model:
     references: tuple[str, ...] = ()
     late: frozenset[str] = frozenset()
     unions: tuple[str, ...] = ()
-    examples: tuple[object, ...] = ()
 
 
 @frozen
@@ -230,7 +228,6 @@ class Server:
     url: str
     variables: tuple[tuple[str, str], ...]
     client_option: str | None
-    description: str
 
 
 @frozen

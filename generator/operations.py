@@ -100,7 +100,7 @@ class Operations:
             raise node.fail("the variables do not match those in the url")
         if not re.fullmatch(r"https://[^/?#\s]+", url):
             raise node.fail("the url must be https://host, without a path")
-        return Server(url, variables, node.text("x-client-option") or None, node.text("description"))
+        return Server(url, variables, node.text("x-client-option") or None)
 
     def _operation(self, path: str, item: Node, method: str, node: Node) -> Operation:
         operation_id = node.text("operationId")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attrs import field, frozen
+from openapi_python_client.parser.properties.protocol import PropertyProtocol
 
 from .config import FIELD_NAMES
 from .document import Document, Node
@@ -73,9 +74,10 @@ class Schemas:
         lost = raw.keys() - {field.wire for field in fields}
         if lost:
             raise node.fail(f"the parser dropped the properties {', '.join(sorted(lost))}")
-        for name in node.texts("required"):
-            if name not in raw:
-                raise node.fail(f"required names {name}, which is no property")
+        for part in self.types.parts(node):
+            for name in part.texts("required"):
+                if name not in raw:
+                    raise part.fail(f"required names {name}, which is no property")
         if sum(field.encrypted for field in fields) > 1:
             raise node.fail("an object can have one property with x-encrypted")
         names = {field.wire: field.name for field in fields}
@@ -107,7 +109,6 @@ class Schemas:
             max_fields=node.count("maxProperties"),
             references=tuple(sorted({kind.model for kind in used if isinstance(kind, ModelType)})),
             unions=tuple(sorted({kind.union for kind in used if isinstance(kind, TaggedUnionType)})),
-            examples=tuple(item.value for item in node.items("examples")),
         )
 
     def _field(self, wire: str, name: str, kind: Type, node: Node, required: bool) -> Field:
@@ -124,13 +125,12 @@ class Schemas:
             description=description(node, target),
             secret=target.mapping().get("format") == "password",
             encrypted=encrypted,
-            deprecated=node.flag("deprecated"),
         )
 
-    def _field_type(self, prop: object, node: Node) -> Type:
+    def _field_type(self, prop: PropertyProtocol, node: Node) -> Type:
         target, _ = self.types.target(node)
         if "x-comma-list" not in target:
-            return self.types.build(prop, node)  # type: ignore[arg-type]  # a Property is a PropertyProtocol
+            return self.types.build(prop, node)
         for other in ("enum", "const", "minLength", "maxLength", "pattern", "x-max-bytes", "x-limit"):
             if other in target:
                 raise target.fail(f"{other} cannot stand beside x-comma-list: put it into x-comma-list-items")

@@ -132,7 +132,7 @@ class Types:
     def properties(self, node: Node) -> dict[str, Node]:
         """Return the raw schemas of an object's properties, those of its allOf included."""
         found: dict[str, Node] = {}
-        for part in self._parts(node):
+        for part in self.parts(node):
             for name, schema in part.members("properties"):
                 if name in found:
                     raise schema.fail(f"the property {name} is already defined by another part of the allOf")
@@ -141,7 +141,7 @@ class Types:
 
     def field_rules(self, node: Node) -> Iterator[tuple[bool, tuple[str, ...], Node]]:
         """Go through the rules over several fields: whether it is exactly one, and the wire names."""
-        for part in self._parts(node):
+        for part in self.parts(node):
             candidates = [item for item in part.items("allOf") if is_field_rule(item.value)]
             if "oneOf" in part or "anyOf" in part:
                 candidates.append(part.only(frozenset({"oneOf", "anyOf"})))
@@ -171,10 +171,11 @@ class Types:
         if self.limits.setdefault(name, limit) != limit:
             raise node.fail(f"the limit {name} is {limit.description} here and something else elsewhere")
 
-    def _parts(self, node: Node) -> Iterator[Node]:
+    def parts(self, node: Node) -> Iterator[Node]:
+        """Go through an object's schema and those of its allOf."""
         for item in node.items("allOf"):
             if not is_field_rule(item.value):
-                yield from self._parts(self.target(item)[0])
+                yield from self.parts(self.target(item)[0])
         yield node
 
     def _one(self, node: Node) -> ScalarType:

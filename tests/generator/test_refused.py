@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_python_client.config import Config
+from openapi_python_client.parser import GeneratorData
+from openapi_python_client.parser.errors import GeneratorError
 
 from .support import Change, Spec, operation, problem, schema
 
@@ -382,3 +385,26 @@ def test_all_unknown_keywords_are_reported_at_once(tmp_path: Path) -> None:
 
     message = problem(change, tmp_path)
     assert len(message.splitlines()) == 2
+
+
+def test_a_dropped_operation_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = GeneratorData.from_dict
+
+    def dropping(data: dict[str, Any], *, config: Config) -> GeneratorData:
+        result = read(data, config=config)
+        assert isinstance(result, GeneratorData)
+        collection = next(iter(result.endpoint_collections_by_tag.values()))
+        del collection.endpoints[0]
+        return result
+
+    monkeypatch.setattr(GeneratorData, "from_dict", dropping)
+    message = problem(lambda _: None, tmp_path)
+    assert message == "#/paths/~1apps~1{app_id}~1items/get: openapi-python-client dropped the operation"
+
+
+def test_a_document_that_the_parser_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(data: dict[str, Any], *, config: Config) -> GeneratorError:
+        return GeneratorError(header="Failed", detail="it is\n broken")
+
+    monkeypatch.setattr(GeneratorData, "from_dict", refusing)
+    assert problem(lambda _: None, tmp_path) == "openapi-python-client: Failed it is broken"
