@@ -74,7 +74,8 @@ def check_string(
         raise InvalidArgumentError(argument, pattern_rule)
     if allowed is not None and value not in allowed:
         raise InvalidArgumentError(argument, _allowed_rule(allowed))
-    return value
+    # A subclass, such as an enum of strings, may format itself as another text than the one that was checked.
+    return value if type(value) is str else str.__str__(value)
 
 
 def check_integer(

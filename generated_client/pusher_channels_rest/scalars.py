@@ -31,9 +31,10 @@ __all__ = [
 ]
 
 _PATTERN_1 = re.compile(r"[A-Za-z0-9._\~\-]+", re.ASCII)
-_PATTERN_2 = re.compile(r"[\-a-zA-Z0-9_=@,.;]+", re.ASCII)
+_PATTERN_2 = re.compile(r"(?:\.{0,2}[\-a-zA-Z0-9_=@,;]|\.{3})[\-a-zA-Z0-9_=@,.;]*", re.ASCII)
 _PATTERN_3 = re.compile(r"#server-to-user-[\-a-zA-Z0-9_=@,.;]{1,200}", re.ASCII)
 _PATTERN_4 = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
+_PATTERN_5 = re.compile(r"[\-a-zA-Z0-9_=@,.;]+", re.ASCII)
 
 
 def check_app_id(value: object, argument: str) -> str:
@@ -47,14 +48,14 @@ def check_app_id(value: object, argument: str) -> str:
 
 
 def check_channel_name(value: object, argument: str) -> str:
-    """Check `ChannelName`: 1 to 200 characters: letters, digits and _ - = @ , . ;.
+    """Check `ChannelName`: 1 to 200 characters: letters, digits and _ - = @ , . ; but not . or .. alone.
 
     The name of a channel, 1 to 200 characters with its prefix. Pusher's documentation says 164; the service and its
     official libraries take 200.
 
     The prefix decides the kind: `private-` and `presence-` need authorization, `private-encrypted-` is end-to-end
     encrypted, `cache-`, `private-cache-`, `private-encrypted-cache-` and `presence-cache-` keep their last event.
-    Without one of these prefixes the channel is public.
+    Without one of these prefixes the channel is public. The names `.` and `..` are left out: URLs collapse them.
     """
     return check_string(
         value,
@@ -62,7 +63,7 @@ def check_channel_name(value: object, argument: str) -> str:
         min_length=1,
         max_length=200,
         pattern=_PATTERN_2,
-        pattern_rule="must consist of letters, digits and _ - = @ , . ;",
+        pattern_rule="must consist of letters, digits and _ - = @ , . ; but not . or .. alone",
     )
 
 
@@ -78,8 +79,8 @@ def check_user_channel_name(value: object, argument: str) -> str:
 
 
 def check_publish_channel_name(value: object, argument: str) -> str:
-    """Check `PublishChannelName`: 1 to 200 characters: letters, digits and _ - = @ , . ;, or #server-to-user- and the
-    id of a user.
+    """Check `PublishChannelName`: 1 to 200 characters: letters, digits and _ - = @ , . ; but not . or .. alone, or
+    #server-to-user- and the id of a user.
 
     Where an event can be published, a channel or a user's own channel.
     """
@@ -87,9 +88,9 @@ def check_publish_channel_name(value: object, argument: str) -> str:
 
 
 def check_user_id(value: object, argument: str) -> str:
-    """Check `UserId`: 1 to 200 characters: letters, digits and _ - = @ , . ;.
+    """Check `UserId`: 1 to 200 characters: letters, digits and _ - = @ , . ; but not . or .. alone.
 
-    The id of a user who signs in, 1 to 200 characters of those that a channel name may have.
+    The id of a user who signs in, 1 to 200 characters, by the rule of channel names.
     """
     return check_string(
         value,
@@ -97,7 +98,7 @@ def check_user_id(value: object, argument: str) -> str:
         min_length=1,
         max_length=200,
         pattern=_PATTERN_2,
-        pattern_rule="must consist of letters, digits and _ - = @ , . ;",
+        pattern_rule="must consist of letters, digits and _ - = @ , . ; but not . or .. alone",
     )
 
 
@@ -161,6 +162,6 @@ def check_interest(value: object, argument: str) -> str:
         argument,
         min_length=1,
         max_length=164,
-        pattern=_PATTERN_2,
+        pattern=_PATTERN_5,
         pattern_rule="must consist of letters, digits and _ - = @ , . ;",
     )

@@ -38,4 +38,7 @@ def encode_query(value: str | float) -> str:
 
 def encode_json(value: object) -> bytes:
     """Return compact JSON in UTF-8, without escapes for what is not ASCII."""
-    return _ENCODER.encode(value).encode()
+    try:
+        return _ENCODER.encode(value).encode()
+    except ValueError:  # the models have checked all else
+        raise InvalidArgumentError("body", "must not hold an int of thousands of digits") from None

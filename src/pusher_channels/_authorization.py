@@ -38,6 +38,8 @@ class Authorizer:
     ) -> ChannelAuthorization:
         socket_id = check_socket_id(socket_id, "socket_id")
         channel_name = check_channel_name(channel_name, "channel_name")
+        if not isinstance(signed_in, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  "no" must not mean yes
+            raise InvalidArgumentError("signed_in", "must be True or False")
         if channel_name.startswith("presence-"):
             if user is None and not signed_in:
                 rule = "is needed for a presence channel, unless signed_in=True says that the connection has signed in"

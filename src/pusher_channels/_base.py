@@ -15,7 +15,7 @@ from pusher_channels._builder import RequestBuilder
 from pusher_channels._encryption import KeyRing
 from pusher_channels._json import JsonEncoder
 from pusher_channels._pool import Pool
-from pusher_channels._webhooks import Webhook, read_webhook
+from pusher_channels._webhooks import Headers, Webhook, read_webhook
 from pusher_channels.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ class BaseClient(Generic[HttpClientT]):
 
     def webhook(
         self,
-        headers: Mapping[str, str],
+        headers: Headers,
         body: bytes,
         *,
         tokens: Mapping[str, str] | None = None,

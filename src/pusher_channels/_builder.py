@@ -83,7 +83,10 @@ class RequestBuilder:
         from pusher_channels_rest.operations.events import trigger_batch_request
 
         # One more than the limit is enough to refuse: the iterable may have no end.
-        taken = list(islice(events, self._limits.max_batch_events + 1))
+        try:
+            taken = list(islice(iter(events), self._limits.max_batch_events + 1))
+        except TypeError:
+            raise InvalidArgumentError("events", "must be an iterable of Event") from None
         try:
             batch = [self._batch_event(event, index) for index, event in enumerate(taken)]
             return trigger_batch_request(self._app_id, batch=batch, limits=self._limits)

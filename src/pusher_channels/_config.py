@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from pusher_channels._json import plain_text
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, InvalidArgumentError
 from pusher_channels_rest.codec import DEFAULT_SERVER, Server
@@ -43,7 +44,9 @@ def check_credentials(app_id: object, key: object, secret: object) -> Credential
     for option, value in (("key", key), ("secret", secret)):
         if not isinstance(value, str) or not value or not value.isprintable():
             raise ConfigurationError(option, "must be a str that is not empty and has no control characters")
-    return Credentials(app_id=app_id, key=str(key), secret=Secret(str(secret)))
+    return Credentials(
+        app_id=plain_text(app_id), key=plain_text(cast("str", key)), secret=Secret(plain_text(cast("str", secret)))
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -212,7 +215,7 @@ def check_tokens(tokens: object) -> dict[str, Secret]:
         raise InvalidArgumentError("tokens", rule)
     checked: dict[str, Secret] = {}
     for key, secret in cast("Mapping[object, object]", tokens).items():
-        if not isinstance(key, str) or not isinstance(secret, str) or not key or not secret:
+        if not isinstance(key, str) or not isinstance(secret, str) or not secret or not secret.isprintable():
             raise InvalidArgumentError("tokens", rule)
         checked[key] = Secret(secret)
     return checked

@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
+from typing import cast
 from urllib.parse import unquote
 
-from pusher_channels._json import is_list, is_object
+from pusher_channels._json import is_list
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, EncryptionError
 
@@ -79,8 +80,8 @@ class KeyRing:
                 return SecretBox(_channel_key(key, channel_name)).decrypt(ciphertext, nonce).decode()
             except CryptoError:
                 continue
-            except UnicodeDecodeError:
-                raise EncryptionError("the decrypted data is not UTF-8 text") from None
+            except UnicodeError:
+                raise EncryptionError("the channel name or the decrypted data is not UTF-8 text") from None
         raise EncryptionError("none of the master keys opens the data")
 
     def _first(self) -> Secret:
@@ -115,20 +116,19 @@ def _channel_key(key: Secret, channel_name: str) -> bytes:
 
 
 def _parse_encrypted(data: object) -> tuple[bytes, bytes] | None:
+    """Return nonce and ciphertext of encrypted event data; None for anything that could hold plaintext."""
     if not isinstance(data, str):
         return None
     try:
-        value: object = json.loads(data)
+        value: object = json.loads(data, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return None
-    return _sealed(value)
-
-
-def _sealed(value: object) -> tuple[bytes, bytes] | None:
-    """Return nonce and ciphertext of encrypted data; None for anything that could be plaintext."""
-    if not is_object(value) or value.keys() != {"nonce", "ciphertext"}:
+    pairs = cast("tuple[tuple[str, object], ...]", value) if isinstance(value, tuple) else ()
+    # Exactly two pairs: a key that stands twice would carry text that a reader never looks at.
+    if sorted(name for name, _ in pairs) != ["ciphertext", "nonce"]:
         return None
-    nonce, ciphertext = value["nonce"], value["ciphertext"]
+    fields = dict(pairs)
+    nonce, ciphertext = fields["nonce"], fields["ciphertext"]
     if not isinstance(nonce, str) or not isinstance(ciphertext, str):
         return None
     decoded = _decode_base64(nonce), _decode_base64(ciphertext)
@@ -141,62 +141,97 @@ _REFUSED = (
     "plaintext for a private-encrypted- channel was refused: its data must be an object of nonce and ciphertext, and "
     "the channel must stand alone (trigger and trigger_batch encrypt by themselves)"
 )
+_USER_PATH = re.compile(r"/apps/[^/]+/users/[^/%]+/[^/]+")
+_EVENT_KEYS = frozenset({"name", "data", "channel", "channels", "socket_id", "info"})
 
 
 def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | None) -> None:
     """Raise unless everything that the request sends to an encrypted channel is encrypted.
 
-    Every request passes here before it is signed. A body or query names a channel in a key that starts with
-    ``channel``; a path names it behind ``/channels/``. Repeated keys count: servers differ in which one they take.
+    Every request passes here before it is signed. The rule is one of suspicion: wherever the prefix of an encrypted
+    channel stands (in the path, the query or an object of the body, but for an event's name and data), the request must
+    have exactly the form of an encrypted event. What a server might make of any other form is not for us to guess.
 
     Raises:
-        EncryptionError: It is not, or the body cannot be read to tell.
+        EncryptionError: It has not, or the body cannot be read to tell.
     """
-    named_in_path = [("channel", segment) for segment in _channel_segments(path)]
-    suspicious = any(is_encrypted(name) for _, name in named_in_path) or any(
-        ENCRYPTED_PREFIX in value for _, value in query
-    )
-    if not body:
-        # Without a body there is no data but what the query may carry.
-        if suspicious and any(name == "data" for name, _ in query):
-            _check_object([*named_in_path, *query])
+    if path.startswith("/server_api/"):
+        return  # push notifications go to devices, and their payload may say anything
+    keys = {name.lower() for name, _ in query}
+    in_path = _mentions(_unquoted(path)) and _USER_PATH.fullmatch(path) is None
+    in_query = any(_mentions(name) or _mentions(value) for name, value in query if name not in _HARMLESS_KEYS)
+    if (in_path or in_query) and "data" in keys:
+        raise EncryptionError(_REFUSED)
+    if not body or not (in_path or in_query or _may_mention(body)):
         return
-    if not suspicious and not _may_name_encrypted(body):
-        return
+    reader = _BodyReader()
     try:
-        value: object = json.loads(body, object_pairs_hook=_check_object)
-    except EncryptionError:
-        raise
+        value: object = json.loads(body, object_pairs_hook=reader.check_object)
     except (ValueError, RecursionError):
-        raise EncryptionError(f"{_REFUSED}; the body is not JSON that could show it") from None
-    if suspicious:
-        if _sealed(value) is not None or value == {}:
-            return  # what the path names gets encrypted data, or nothing at all
-        top = list(value.items()) if is_object(value) else [("data", value)]
-        _check_object([*named_in_path, *query, *top])
+        value = _unquoted(body.decode(errors="replace").replace("\0", ""))
+    if in_query or _mentions(value):
+        raise EncryptionError(_REFUSED)
+    if reader.found and any(key == "data" or key.startswith("channel") for key in keys):
+        raise EncryptionError(_REFUSED)
+    if in_path and not (_is_text_encrypted(body) or _is_encrypted_event(reader.outermost, channels_needed=0)):
+        raise EncryptionError(_REFUSED)
 
 
-def _channel_segments(path: str) -> list[str]:
-    segments = [unquote(segment) for segment in path.split("/")]
-    return [name for before, name in pairwise(segments) if before == "channels"]
+_HARMLESS_KEYS = frozenset({"filter_by_prefix", "name", "data"})
 
 
-def _may_name_encrypted(body: bytes) -> bool:
+class _BodyReader:
+    """Looks at each object of a body while it is parsed, repeated keys included."""
+
+    def __init__(self) -> None:
+        self.found = False
+        self.outermost: list[tuple[str, object]] = []
+
+    def check_object(self, pairs: list[tuple[str, object]]) -> None:
+        """Refuse an object that mentions an encrypted channel and is no encrypted event. It reads as null outside."""
+        self.outermost = pairs
+        if any(_mentions(key) or (key not in ("name", "data") and _mentions(value)) for key, value in pairs):
+            self.found = True
+            if not _is_encrypted_event(pairs, channels_needed=1):
+                raise EncryptionError(_REFUSED)
+
+
+def _is_encrypted_event(pairs: list[tuple[str, object]], *, channels_needed: int) -> bool:
+    """Tell whether an object is an event whose data is encrypted, for exactly so many channels, and nothing else.
+
+    Numbers and truth values under other keys pass, so that the API can grow; text there could be plaintext.
+    """
+    fields = dict(pairs)
+    others = [value for key, value in pairs if key not in _EVENT_KEYS]
+    if len(fields) != len(pairs) or not all(isinstance(value, (int, float, type(None))) for value in others):
+        return False
+    channels = fields.get("channels", [])
+    names = [*(channels if is_list(channels) else [channels]), *([fields["channel"]] if "channel" in fields else [])]
+    named = all(isinstance(name, str) and is_encrypted(name) for name in names)
+    return len(names) == channels_needed and named and _parse_encrypted(fields.get("data")) is not None
+
+
+def _is_text_encrypted(body: bytes) -> bool:
+    return _parse_encrypted(body.decode(errors="replace")) is not None
+
+
+def _mentions(value: object) -> bool:
+    if isinstance(value, str):
+        return ENCRYPTED_PREFIX in value
+    return is_list(value) and any(_mentions(item) for item in value)
+
+
+def _unquoted(text: str) -> str:
+    """Take percent-escapes off, as often as a chain of proxies might."""
+    for _ in range(8):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
+
+
+def _may_mention(body: bytes) -> bool:
     """Be quick for the usual body: only an escape or another encoding could hide the prefix from this look."""
-    return ENCRYPTED_PREFIX.encode() in body or b"\\u" in body or b"\0" in body
-
-
-def _check_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names: list[str] = []
-    for key, value in pairs:
-        if key.lower().startswith("channel"):
-            if isinstance(value, str):
-                names.append(value)
-            elif is_list(value):
-                names += [name for name in value if isinstance(name, str)]
-    if any(is_encrypted(name) for name in names):
-        data = [value for key, value in pairs if key == "data"]
-        alone = len(set(names)) == 1
-        if not (alone and len(data) == 1 and _parse_encrypted(data[0]) is not None):
-            raise EncryptionError(_REFUSED)
-    return dict(pairs)
+    if ENCRYPTED_PREFIX.encode() in body or b"\\u" in body or b"\0" in body:
+        return True
+    return b"%" in body and not body.startswith(b"{")

@@ -29,7 +29,7 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 def encode_data(data: object, argument: str, encoder: JsonEncoder | None = None) -> str:
     """Return event data as the text that is sent: a str as it is, bytes as UTF-8, anything else as compact JSON."""
     if isinstance(data, str):
-        return _sendable(data, argument)
+        return utf8_text(data, argument)
     if isinstance(data, (bytes, bytearray, memoryview)):
         try:
             return bytes(cast("bytes", data)).decode()
@@ -44,7 +44,7 @@ def encode_json(value: object, argument: str, encoder: JsonEncoder | None = None
         text = encoder(value)
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  users without a type checker
             raise InvalidArgumentError(argument, "json_encoder must return a str")
-        return _sendable(text, argument)
+        return utf8_text(text, argument)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_encode_other)
     except _NotEncodableError as error:
@@ -54,16 +54,23 @@ def encode_json(value: object, argument: str, encoder: JsonEncoder | None = None
     except TypeError:
         raise InvalidArgumentError(argument, "must have keys of type str, int, float, bool or None") from None
     except ValueError:
-        raise InvalidArgumentError(argument, "must not hold NaN, Infinity or a reference to itself") from None
-    return _sendable(text, argument)
+        rule = "must not hold NaN, Infinity, an int of thousands of digits or a reference to itself"
+        raise InvalidArgumentError(argument, rule) from None
+    return utf8_text(text, argument)
 
 
-def _sendable(text: str, argument: str) -> str:
+def utf8_text(text: str, argument: str) -> str:
+    """Return the text as a plain str that can be sent: one that has a form in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidArgumentError(argument, "must not hold lone surrogates: they have no UTF-8") from None
-    return text
+    return plain_text(text)
+
+
+def plain_text(text: str) -> str:
+    """Return a plain str: a subclass, such as an enum of strings, may format itself as another text than it holds."""
+    return text if type(text) is str else str.__str__(text)
 
 
 class _NotEncodableError(Exception):

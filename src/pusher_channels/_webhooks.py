@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Protocol, cast
 
 import attrs
 
@@ -32,6 +33,14 @@ MAX_AHEAD = 60
 """Seconds that a webhook's time may lie ahead of the local clock."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Headers(Protocol):
+    """The headers of any framework: a mapping of names to values, or something like one."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return the names with their values."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -61,17 +70,24 @@ def read_webhook(
     """Verify the webhook and read it. ``tokens`` are all accepted keys with their secrets, ``now`` is Unix time."""
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise InvalidArgumentError("body", "must be the raw request body, as bytes")
-    if not isinstance(headers, Mapping):
-        raise InvalidArgumentError("headers", "must be a mapping of names to values")
     content = bytes(cast("bytes", body))
-    _verify(cast("Mapping[object, object]", headers), content, tokens)
+    _verify(_header_items(headers), content, tokens)
     payload = _decode(content)
     time = _check_time(payload.time_ms, max_age, now)
     events = tuple(_decrypted(event, keys) for event in payload.events or ())
     return Webhook(time=time, time_ms=payload.time_ms, events=events)
 
 
-def _verify(headers: Mapping[object, object], body: bytes, tokens: Mapping[str, Secret]) -> None:
+def _header_items(headers: object) -> list[tuple[object, object]]:
+    """Return the headers as pairs: frameworks have them as mappings or as something like one, with ``items()``."""
+    try:
+        items = cast("Mapping[object, object]", headers).items()
+        return [(name, value) for name, value in items]
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidArgumentError("headers", "must be a mapping of names to values") from None
+
+
+def _verify(headers: list[tuple[object, object]], body: bytes, tokens: Mapping[str, Secret]) -> None:
     key, signature = _header(headers, "x-pusher-key"), _header(headers, "x-pusher-signature")
     secret = None if key is None else tokens.get(key)
     if secret is None:
@@ -82,24 +98,27 @@ def _verify(headers: Mapping[object, object], body: bytes, tokens: Mapping[str, 
         raise InvalidSignatureError("the X-Pusher-Signature header is not the signature of the body")
 
 
-def _header(headers: Mapping[object, object], name: str) -> str | None:
+def _header(headers: list[tuple[object, object]], name: str) -> str | None:
     """Find a header whatever the case of its name. One that stands twice with different values counts as missing."""
-    found = {
-        value
-        for key, value in headers.items()
-        if isinstance(key, str) and key.lower() == name and isinstance(value, str)
-    }
+    found = {value for key, value in headers if isinstance(key, str) and key.lower() == name and isinstance(value, str)}
     return found.pop() if len(found) == 1 else None
 
 
 def _decode(body: bytes) -> WebhookBody:
     try:
-        content: object = json.loads(body.decode(), parse_constant=_refuse_constant)
+        content: object = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_parse_float)
         return WebhookBody.from_dict(_with_text_data(content))
     except ResponseDecodeError as error:
         raise InvalidWebhookBodyError(f"the body is not a webhook: {error}") from None
     except (ValueError, RecursionError):
         raise InvalidWebhookBodyError("the body is not JSON in UTF-8") from None
+
+
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _refuse_constant(name: str) -> object:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 
+from pusher_channels._json import utf8_text
 from pusher_channels._secret import Secret
 from pusher_channels_rest.errors import InvalidArgumentError
 
@@ -40,12 +41,32 @@ def sign_request(
         timestamp: Unix time in whole seconds. The server accepts it within 600 seconds of its own clock.
 
     Raises:
-        InvalidArgumentError: The query holds a reserved key or anything but str, or the path lacks its first slash.
+        InvalidArgumentError: The query holds a reserved key or anything but str, or another argument breaks its rule.
     """
-    pairs = () if query is None else query.items()
-    if any(not isinstance(text, str) for pair in pairs for text in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidArgumentError("query", "must be a mapping of str to str")
-    return dict(signed_pairs(method, path, pairs, body, key=key, secret=Secret(secret), timestamp=timestamp))
+    pairs = [] if query is None else [(_text(name, "query"), _text(value, "query")) for name, value in query.items()]
+    if not isinstance(body, (str, bytes, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("body", "must be bytes, str or None")
+    if not isinstance(timestamp, int) or isinstance(timestamp, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("timestamp", "must be an int: Unix time in seconds")
+    return dict(
+        signed_pairs(
+            _text(method, "method"),
+            _text(path, "path"),
+            pairs,
+            body,
+            key=_text(key, "key"),
+            secret=Secret(_text(secret, "secret")),
+            timestamp=timestamp,
+        )
+    )
+
+
+def _text(value: object, argument: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidArgumentError(argument, "must be text throughout" if argument == "query" else "must be a str")
+    if not value and argument in ("key", "secret"):
+        raise InvalidArgumentError(argument, "must not be empty")
+    return utf8_text(value, argument)
 
 
 def signed_pairs(
@@ -63,8 +84,8 @@ def signed_pairs(
     for name, _ in pairs:
         if name.lower() in RESERVED_QUERY_KEYS:
             raise InvalidArgumentError(f"query[{name!r}]", "is set by the request signature and cannot be given")
-    if not path.startswith("/"):
-        raise InvalidArgumentError("path", "must start with a slash")
+    if not path.startswith("/") or "?" in path or "#" in path:
+        raise InvalidArgumentError("path", "must start with a slash and have neither query nor fragment")
     pairs += (("auth_key", key), ("auth_timestamp", str(timestamp)), ("auth_version", "1.0"))
     if body:
         content = body.encode() if isinstance(body, str) else body

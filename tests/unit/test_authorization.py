@@ -57,6 +57,12 @@ def test_presence_without_a_user_needs_signed_in(pusher: Pusher) -> None:
     assert with_user.channel_data == '{"user_id":"1"}'
 
 
+@pytest.mark.parametrize("signed_in", ["no", 1, None])
+def test_signed_in_is_true_or_false(pusher: Pusher, signed_in: bool) -> None:
+    with pytest.raises(InvalidArgumentError, match="^signed_in: "):
+        pusher.authorize_channel("1.1", "presence-x", signed_in=signed_in)
+
+
 @pytest.mark.parametrize("channel", ["private-x", "private-encrypted-x"])
 def test_a_user_on_another_kind_of_channel_is_refused(pusher: Pusher, channel: str) -> None:
     with pytest.raises(InvalidArgumentError, match="^user: "):
@@ -175,6 +181,7 @@ def test_authenticate_user_with_a_watchlist(pusher: Pusher) -> None:
         ({"id": 7}, "user.id"),
         ({"id": "a b"}, "user.id"),
         ({"id": "ü"}, "user.id"),
+        ({"id": ".."}, "user.id"),
         ({"id": "x" * 201}, "user.id"),
         ({"id": "1", "watchlist": ["x"] * 101}, "user.watchlist"),
         ({"id": "1", "watchlist": ["ok", "not ok"]}, "user.watchlist[1]"),

@@ -150,6 +150,16 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
     ("path", lambda p: p.request("GET", "//evil.example/apps/3"), ""),
     ("path", lambda p: p.request("GET", ""), ""),
     ("method", lambda p: p.request("GET /x", "/channels"), ""),
+    ("method", lambda p: p.request("CONNECT", "/channels"), "GET"),
+    ("path", lambda p: p.request("GET", "/a%2f..%2fb"), ""),
+    ("path", lambda p: p.request("GET", "/a/..;/b"), ""),
+    ("path", lambda p: p.request("GET", "/a/..%5cb"), ""),
+    ("path", lambda p: p.request("GET", "/" + "a" * 70_000), "8000"),
+    ("query", lambda p: p.request("GET", "/x", query={"a": "x" * 70_000}), "8000"),
+    ("events", lambda p: p.trigger_batch(None), "iterable"),  # type: ignore[arg-type]  # pyright: ignore
+    ("events", lambda p: p.trigger_batch(Event("c", "e", "d")), "iterable"),  # type: ignore[arg-type]  # pyright: ignore
+    ("channels[0]", lambda p: p.trigger("..", "e", "d"), r"\.\."),
+    ("user_id", lambda p: p.send_to_user("..", "e", "d"), r"\.\."),
     ("query['auth_key']", lambda p: p.request("GET", "/channels", query={"auth_key": "x"}), "signature"),
     ("query['Auth_Signature']", lambda p: p.request("GET", "/channels", query={"Auth_Signature": "x"}), ""),
     ("query", lambda p: p.request("GET", "/channels", query={"a": 1}), ""),  # type: ignore[dict-item]  # pyright: ignore

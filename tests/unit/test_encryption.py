@@ -158,6 +158,46 @@ def sent(body: object) -> bytes:
         (f"/apps/3/channels/{CHANNEL}/events", (("name", "e"),), sent({"some": "data"})),
         ("/apps/3/channels/private%2Dencrypted-foobar/events", (), sent({"some": "data"})),
         (f"/apps/3/channels/{CHANNEL}/events", (("data", "plain"),), None),
+        # a key that stands twice in the sealed text
+        ("/apps/3/events", (), sent({"channels": [CHANNEL], "data": '{"ciphertext":"plain",' + SEALED[1:]})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": '{"nonce":{"a":"plain"},' + SEALED[1:]})),
+        (f"/apps/3/channels/{CHANNEL}/events", (("name", "e"),), b'{"ciphertext":"plain",' + SEALED[1:].encode()),
+        # an empty object is data too, and a sealed body covers nothing in the query
+        (f"/apps/3/channels/{CHANNEL}/events", (("name", "e"),), b"{}"),
+        (f"/apps/3/channels/{CHANNEL}/events", (("name", "e"), ("data", "plain")), b"{}"),
+        ("/apps/3/events", (("name", "e"), ("data", "plain"), ("channels", CHANNEL)), SEALED.encode()),
+        ("/apps/3/events", (("Data", "plain"),), sent({"channel": CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (("channel", "public"),), sent({"channel": CHANNEL, "data": SEALED})),
+        # other spellings of the path
+        (f"/apps/3/channels//{CHANNEL}/events", (), b"plain"),
+        (f"/apps/3/channels%2F{CHANNEL}/events", (), b"plain"),
+        (f"/apps/3/x%2Fchannels/{CHANNEL}/events", (), b"plain"),
+        ("/apps/3/channels/%2570rivate-encrypted-x/events", (), b"plain"),
+        (f"/apps/3/Channels/{CHANNEL}/events", (), b"plain"),
+        (f"/apps/3/channels;v=1/{CHANNEL}/events", (), b"plain"),
+        (f"/apps/3/events/{CHANNEL}", (), b"plain"),
+        (f"/apps/3/users/7/channels/{CHANNEL}/events", (), b"plain"),
+        # other shapes of the body
+        *(
+            ("/apps/3/events", (), sent(shape))
+            for shape in (
+                {"channels": [[CHANNEL]], "data": "plain"},
+                {"channels": {"0": CHANNEL}, "data": "plain"},
+                {"channels": {CHANNEL: True}, "data": "plain"},
+                {"channels": "a," + CHANNEL, "data": SEALED},
+                {" channels": [CHANNEL], "data": SEALED},
+                {"target": CHANNEL, "data": "plain"},
+                {"channels": [" " + CHANNEL], "data": SEALED},
+                {"channel": CHANNEL, "data": SEALED, "Data": "plain"},
+                {"channel": CHANNEL, "data": SEALED, "payload": "plain"},
+                {"channel": CHANNEL, "data": SEALED, "payload": ["plain"]},
+                {"channels": [CHANNEL, CHANNEL], "data": SEALED},
+                json.dumps({"channel": CHANNEL, "data": "plain"}),
+                [CHANNEL, "plain"],
+            )
+        ),
+        ("/apps/3/events", (), b"channels[]=private%2Dencrypted%2Dx&data=plain"),
+        ("/apps/3/events", (), "channels=private-encrypted-x&data=plain".encode("utf-16")),
     ],
 )
 def test_guard_refuses_plaintext(path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> None:
@@ -179,6 +219,10 @@ def test_guard_refuses_plaintext(path: str, query: tuple[tuple[str, str], ...], 
         (f"/apps/3/users/{CHANNEL}/terminate_connections", (), b"{}"),
         ("/apps/3/channels", (("filter_by_prefix", "private-encrypted-"),), None),
         ("/apps/3/events", (), b"not json, but names no such channel"),
+        ("/apps/3/events", (), sent({"channel": "x", "name": CHANNEL, "data": CHANNEL})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "priority": 3, "fresh": True})),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), sent({"name": "e", "data": SEALED})),
+        ("/server_api/v1/apps/3/notifications", (), sent({"interests": ["a"], "fcm": {"data": {"channel": CHANNEL}}})),
     ],
 )
 def test_guard_lets_everything_else_pass(path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> None:

@@ -82,7 +82,7 @@ def test_the_servers_echo_of_the_signature_is_redacted(recorder: Recorder) -> No
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
+        b"",  # no channels
         b"OK",
         b"<html>",
         b"null",

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.message import Message
 
 import pytest
 
@@ -100,6 +101,31 @@ def test_header_names_in_any_case(pusher: Pusher) -> None:
         assert pusher.webhook(headers, body)
 
 
+class Headers:
+    """Like those of Werkzeug and of http.server: no mapping, but with the same ``items``."""
+
+    def __init__(self, pairs: dict[str, str]) -> None:
+        self._pairs = pairs
+
+    def items(self) -> list[tuple[str, str]]:
+        return list(self._pairs.items())
+
+
+def test_headers_of_any_framework(pusher: Pusher) -> None:
+    body = payload()
+    assert pusher.webhook(Headers(signed(body)), body)
+    message = Message()
+    for name, value in signed(body).items():
+        message[name] = value
+    assert pusher.webhook(message, body)
+
+
+@pytest.mark.parametrize("headers", [None, 7, "X-Pusher-Key: k", [("X-Pusher-Key", "k")]])
+def test_headers_that_are_none(pusher: Pusher, headers: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="^headers: "):
+        pusher.webhook(headers, payload())  # type: ignore[arg-type]  # pyright: ignore
+
+
 def test_tokens_for_rotation(pusher: Pusher) -> None:
     body = payload()
     old = signed(body, "old-secret", "old-key")
@@ -113,7 +139,7 @@ def test_tokens_for_rotation(pusher: Pusher) -> None:
         pusher.webhook(signed(body, "forged"), body, tokens={KEY: "forged"})
 
 
-@pytest.mark.parametrize("tokens", [[("k", "s")], {"k": 1}, {1: "s"}, {"": "s"}, {"k": ""}, "k:s"])
+@pytest.mark.parametrize("tokens", [[("k", "s")], {"k": 1}, {1: "s"}, {"k": "\ud800"}, {"k": ""}, "k:s"])
 def test_bad_tokens_are_refused(pusher: Pusher, tokens: object) -> None:
     body = payload()
     with pytest.raises(InvalidArgumentError, match="^tokens: "):
@@ -207,6 +233,7 @@ def test_hostile_headers(pusher: Pusher, headers: Mapping[str, str], error: type
         b"[" * 100_000,
         b'{"time_ms":1,"events":' + b"[" * 100_000,
         b'{"time_ms":1}{',
+        b'{"time_ms":1,"events":[{"name":"new","x":1e999}]}',
         '{"time_ms":1}'.encode("utf-16"),
     ],
 )
@@ -249,6 +276,14 @@ def test_client_events_on_encrypted_channels() -> None:
         assert isinstance(event.decryption_error, EncryptionError)
     assert isinstance(occupied, ChannelOccupied)
     assert isinstance(miss, CacheMiss)
+
+
+def test_a_channel_name_without_utf8_does_not_decrypt() -> None:
+    pusher = Pusher(APP_ID, KEY, SECRET, encryption_master_key_base64=MASTER_KEY)
+    body = payload(client_event(KeyRing(MASTER_KEY).encrypt("private-encrypted-x", "x"), "private-encrypted-\ud800"))
+    (event,) = pusher.webhook(signed(body), body).events
+    assert isinstance(event, ClientEvent)
+    assert isinstance(event.decryption_error, EncryptionError)
 
 
 def test_client_events_on_encrypted_channels_without_a_key() -> None:

@@ -34,8 +34,8 @@ class BatchEvent:
     Attributes:
         name: The name of an event, 1 to 200 characters. Names that start with `pusher` are refused; `client-` is
             the prefix of events that clients send.
-        channel: The channel to publish to. 1 to 200 characters: letters, digits and _ - = @ , . ;, or
-            #server-to-user- and the id of a user.
+        channel: The channel to publish to. 1 to 200 characters: letters, digits and _ - = @ , . ; but not . or ..
+            alone, or #server-to-user- and the id of a user.
         data: The data of an event, at most 10,240 bytes of UTF-8. It is a string: usually JSON text, so that JSON
             stands within JSON. The server does not look into it and passes on any text. For an end-to-end encrypted
             channel it is an `EncryptedData` object as JSON text, and the limit counts that text. Dedicated clusters may

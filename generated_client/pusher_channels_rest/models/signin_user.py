@@ -29,12 +29,12 @@ class SigninUser:
     """A user who signs in on a connection, which your server puts into `user_data`.
 
     Attributes:
-        id: The id of a user who signs in, 1 to 200 characters of those that a channel name may have. 1 to 200
-            characters: letters, digits and _ - = @ , . ;.
+        id: The id of a user who signs in, 1 to 200 characters, by the rule of channel names. 1 to 200 characters:
+            letters, digits and _ - = @ , . ; but not . or .. alone.
         user_info: Anything about the user. It is the presence information too, unless a presence channel's own
             overrides it.
         watchlist: Users whose coming and going the user is told about, at most 100. At most 100 items; each 1 to
-            200 characters: letters, digits and _ - = @ , . ;.
+            200 characters: letters, digits and _ - = @ , . ; but not . or .. alone.
         additional_properties: Fields that the API description does not name.
 
     Raises:

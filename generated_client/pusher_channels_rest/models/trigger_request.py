@@ -41,10 +41,10 @@ class TriggerRequest:
             channel it is an `EncryptedData` object as JSON text, and the limit counts that text. Dedicated clusters may
             allow more. At most 10240 bytes (UTF-8) unless the client's `max_data_bytes` says otherwise.
         channels: The channels to publish to, 1 to 100. An end-to-end encrypted channel has to be alone. 1 to 100
-            items; each 1 to 200 characters: letters, digits and _ - = @ , . ;, or #server-to-user- and the id of a
-            user.
+            items; each 1 to 200 characters: letters, digits and _ - = @ , . ; but not . or .. alone, or
+            #server-to-user- and the id of a user.
         channel: The channel to publish to, instead of `channels`. 1 to 200 characters: letters, digits and _ - = @
-            , . ;, or #server-to-user- and the id of a user.
+            , . ; but not . or .. alone, or #server-to-user- and the id of a user.
         socket_id: A connection that shall not receive the event. Digits, a dot and digits.
         info: The attributes to return for each channel, joined with commas: `user_count`, the number of distinct
             users, for presence channels; `subscription_count`, the number of subscribed connections, where the app's

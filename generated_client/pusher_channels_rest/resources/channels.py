@@ -76,7 +76,7 @@ class ChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
             info: The attributes to return. `user_count`, the number of distinct users, exists on presence channels.
                 `subscription_count`, the number of subscribed connections, has to be enabled in the app's settings, and
                 is documented for all other channels. `cache`, the last event, exists on cache channels. An attribute
@@ -116,7 +116,7 @@ class ChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -151,7 +151,7 @@ class ChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -187,7 +187,7 @@ class ChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
             name: The name of the event, 1 to 200 characters.
             body: The data of the event, at most 10,240 bytes, sent as it is. At most 10240 bytes (UTF-8) unless the
                 client's `max_data_bytes` says otherwise.
@@ -279,7 +279,7 @@ class AsyncChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
             info: The attributes to return. `user_count`, the number of distinct users, exists on presence channels.
                 `subscription_count`, the number of subscribed connections, has to be enabled in the app's settings, and
                 is documented for all other channels. `cache`, the last event, exists on cache channels. An attribute
@@ -321,7 +321,7 @@ class AsyncChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -356,7 +356,7 @@ class AsyncChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -392,7 +392,7 @@ class AsyncChannelsResource:
         Args:
             channel_name: The name of the channel, 1 to 200 characters. All of its characters may stand in a path as
                 they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ - = @ , .
-                ;.
+                ; but not . or .. alone.
             name: The name of the event, 1 to 200 characters.
             body: The data of the event, at most 10,240 bytes, sent as it is. At most 10240 bytes (UTF-8) unless the
                 client's `max_data_bytes` says otherwise.

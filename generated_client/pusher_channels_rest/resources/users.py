@@ -32,7 +32,7 @@ class UsersResource:
         Args:
             user_id: The id with which the user signed in, 1 to 200 characters. All of its characters may stand in a
                 path as they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ -
-                = @ , . ;.
+                = @ , . ; but not . or .. alone.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.
@@ -78,7 +78,7 @@ class AsyncUsersResource:
         Args:
             user_id: The id with which the user signed in, 1 to 200 characters. All of its characters may stand in a
                 path as they are; the path is signed exactly as it is sent. 1 to 200 characters: letters, digits and _ -
-                = @ , . ;.
+                = @ , . ; but not . or .. alone.
 
         Raises:
             InvalidArgumentError: An argument breaks a rule. Nothing was sent.

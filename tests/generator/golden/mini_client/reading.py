@@ -35,9 +35,9 @@ U = TypeVar("U")
 
 
 def decode_json(content: bytes, read: Callable[[object], T]) -> T:
-    """Read a JSON body."""
+    """Read a JSON body. An empty one, as a 204 has, reads as an empty object."""
     try:
-        value: object = json.loads(content)
+        value: object = json.loads(content or b"{}")
     except (ValueError, RecursionError) as error:
         raise ResponseDecodeError("the body of the answer is not JSON") from error
     try:
