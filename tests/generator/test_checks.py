@@ -252,13 +252,14 @@ def test_empty_lists_and_maps_of_php() -> None:
     assert reading.read_list({}, "x", str) == ()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 10_000])
+@pytest.mark.parametrize("content", [b" ", b"{", b"\xff", b"[" * 100_000, b"1" * 10_000])
 def test_a_body_that_is_not_json(content: bytes) -> None:
     with pytest.raises(ResponseDecodeError, match="not JSON"):
         reading.decode_json(content, lambda value: value)
 
 
 def test_text_and_empty_bodies() -> None:
+    assert reading.decode_json(b"", lambda value: value) == {}
     assert reading.decode_text("é".encode()) == "é"
     assert reading.decode_text(b"\xff") == "�"
     reading.decode_nothing(b"anything")

@@ -9,7 +9,6 @@ import pkgutil
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -112,7 +111,7 @@ def test_the_same_spec_gives_the_same_bytes_for_every_hash_seed(tmp_path: Path) 
     assert trees[0] == trees[1] == trees[2]
 
 
-def test_the_real_spec_takes_less_than_five_seconds_and_no_network(tmp_path: Path) -> None:
+def test_the_real_spec_needs_no_network(tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"
         "def refuse(*args, **kwargs): raise OSError('no network')\n"
@@ -120,10 +119,8 @@ def test_the_real_spec_takes_less_than_five_seconds_and_no_network(tmp_path: Pat
         "from generator.__main__ import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    begin = time.monotonic()
     command = [sys.executable, "-c", code, "--out", str(tmp_path / "client")]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
-    assert time.monotonic() - begin < 5
 
 
 def test_generating_again_changes_nothing_and_removes_orphans(out: Path) -> None:
