@@ -14,17 +14,28 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, ChannelKind, Member, channel_kind
-from pusher_channels.emulator.connection import Connection
+from pusher_channels.emulator.connection import NEWEST_PROTOCOL, Connection
+from pusher_channels.emulator.controls import Controls
 from pusher_channels.emulator.frames import PONG, channel_frame, connection_frame, error_frame, parse_object, to_json
+from pusher_channels.emulator.liveness import Liveness
 from pusher_channels.emulator.signatures import InvalidAuthError, check_signin_auth, check_subscription_auth
 from pusher_channels_rest.errors import InvalidArgumentError
 from pusher_channels_rest.models import PresenceUser, SigninUser
 from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_event_data, check_event_name
 
-SUPPORTED_PROTOCOLS = range(4, 8)
-"""Protocols 1 to 3 are gone from the hosted service; 4 to 7 differ in nothing that matters here."""
+SUPPORTED_PROTOCOLS = range(4, NEWEST_PROTOCOL + 1)
+"""Protocols 1 to 3 are gone from the hosted service. Of 4 to 7 the ping and the close differ."""
 
 CLIENT_EVENT_PREFIX = "client-"
+
+
+class CloseError(Exception):
+    """The connection is closed with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
 
 
 class CommandError(Exception):
@@ -36,11 +47,15 @@ class CommandError(Exception):
         self.code = code
 
 
-async def serve_client(apps: Mapping[str, App], websocket: WebSocket) -> None:
+async def serve_client(apps: Mapping[str, App], controls: Controls, websocket: WebSocket) -> None:
     """Serve one client from its handshake to its end. ``apps`` are those that run, by key."""
     await websocket.accept()
     connection = Connection(websocket)
-    app = _admit(apps, websocket, connection)
+    app = None
+    try:
+        app = _admit(apps, controls, websocket, connection)
+    except CloseError as error:
+        connection.close(error.code, error.reason)
     tasks = [connection.writer]
     if app is not None:
         tasks.append(asyncio.create_task(_read_all(app, websocket, connection)))
@@ -54,43 +69,48 @@ async def serve_client(apps: Mapping[str, App], websocket: WebSocket) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _admit(apps: Mapping[str, App], websocket: WebSocket, connection: Connection) -> App | None:
+def _admit(apps: Mapping[str, App], controls: Controls, websocket: WebSocket, connection: Connection) -> App:
     key = websocket.path_params.get("key")
     if key is None:
-        connection.close(4005, "Path not found")
-        return None
-    refusal = _refuse_version(websocket.query_params.get("protocol"), websocket.query_params.get("version"))
-    if refusal is not None:
-        connection.close(*refusal)
-        return None
+        raise CloseError(4005, "Path not found")
+    connection.protocol = _protocol(websocket.query_params.get("protocol"), websocket.query_params.get("version"))
     app = apps.get(key)
     if app is None:
-        connection.close(4001, f"App key {key} not in this cluster. Did you forget to specify the cluster?")
-        return None
+        raise CloseError(4001, f"App key {key} not in this cluster. Did you forget to specify the cluster?")
     config = app.config
     if not config.enabled:
-        connection.close(4003, "Application disabled")
-        return None
+        raise CloseError(4003, "Application disabled")
+    if config.tls_only and websocket.url.scheme != "wss":
+        raise CloseError(4000, "Application only accepts SSL connections, reconnect using wss://")
     if config.max_connections is not None and len(app.connections) >= config.max_connections:
-        connection.close(4004, "Application is over connection quota")
-        return None
+        raise CloseError(4004, "Application is over connection quota")
+    if controls.capacity is not None and sum(len(app.connections) for app in apps.values()) >= controls.capacity:
+        raise CloseError(4100, "Over capacity")
     app.connect(connection)
     return app
 
 
-def _refuse_version(protocol: str | None, version: str | None) -> tuple[int, str] | None:
+def _protocol(protocol: str | None, version: str | None) -> int:
     if protocol is None:
-        # Old JavaScript clients send their own version only, and it tells the protocol.
+        # Old JavaScript clients send their own version only. It stands for the protocol of its day.
         if version is None:
-            return 4008, "No protocol version supplied"
-        return None if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) else (4006, "Invalid version string format")
+            raise CloseError(4008, "No protocol version supplied")
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
+            raise CloseError(4006, "Invalid version string format")
+        return NEWEST_PROTOCOL
     if not re.fullmatch("[0-9]{1,4}", protocol):
-        return 4006, "Invalid version string format"
-    return None if int(protocol) in SUPPORTED_PROTOCOLS else (4007, "Unsupported protocol version")
+        raise CloseError(4006, "Invalid version string format")
+    if int(protocol) not in SUPPORTED_PROTOCOLS:
+        raise CloseError(4007, "Unsupported protocol version")
+    return int(protocol)
 
 
 async def _read_all(app: App, websocket: WebSocket, connection: Connection) -> None:
+    def close(code: int, reason: str) -> None:
+        app.close(connection, code, reason)
+
     session = Session(app, connection)
+    liveness = Liveness(app.config, connection.protocol, connection.send, close)
     timeout = app.config.authorization_timeout
     timer = None
     if timeout is not None:
@@ -100,10 +120,12 @@ async def _read_all(app: App, websocket: WebSocket, connection: Connection) -> N
             message = await websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
+            liveness.heard()
             session.receive(message.get("text"))
     except WebSocketDisconnect:
         return
     finally:
+        liveness.stop()
         if timer is not None:
             timer.cancel()
 
@@ -129,6 +151,9 @@ class Session:
         except CommandError as error:
             self._app.log(f"{self._connection.socket_id} error: {error.message}")
             self._connection.send(error_frame(error.message, error.code))
+        except CloseError as error:
+            self._app.log(f"{self._connection.socket_id} closed: {error.reason}")
+            self._app.close(self._connection, error.code, error.reason, tell=True)
 
     def _carry_out(self, text: str | None) -> None:
         if text is None:
@@ -219,13 +244,15 @@ class Session:
     # Users
 
     def _sign_in(self, data: Mapping[str, object]) -> None:
+        if not self._app.config.user_authentication:
+            raise CommandError("To sign in, you must enable user authentication in the settings of the app.")
         user_data = _required_text(data, "user_data")
         try:
             check_signin_auth(
                 self._app.config, data.get("auth"), socket_id=self._connection.socket_id, user_data=user_data
             )
         except InvalidAuthError as error:
-            raise CommandError(str(error)) from None
+            raise CloseError(4009, str(error)) from None
         user, watchlist = self._parse_user(user_data)
         current = self._connection.user
         if current is not None:
@@ -242,7 +269,7 @@ class Session:
     def _parse_user(self, user_data: str) -> tuple[Member, tuple[str, ...]]:
         fields = parse_object(user_data)
         if fields is None:
-            raise CommandError("Invalid user_data: it must be a JSON object")
+            raise CloseError(4009, "Invalid user_data: it must be a JSON object")
         watchlist = fields.get("watchlist")
         within_limit = watchlist
         if isinstance(watchlist, list):
@@ -251,7 +278,7 @@ class Session:
         try:
             user = SigninUser.from_dict({**fields, "watchlist": within_limit})
         except InvalidArgumentError as error:
-            raise CommandError(f"Invalid user_data: {error}") from None
+            raise CloseError(4009, f"Invalid user_data: {error}") from None
         watched = cast("list[str]", watchlist) if isinstance(watchlist, list) else []
         return Member(user.id, user.user_info), tuple(dict.fromkeys(watched))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import time
 from collections.abc import Callable, Coroutine, Hashable
 
 import attrs
@@ -19,6 +18,7 @@ from pusher_channels_rest.models import WebhookBody
 from pusher_channels_rest.webhooks import WebhookEvent
 
 Log = Callable[[str], None]
+Clock = Callable[[], float]
 
 
 @attrs.frozen
@@ -34,11 +34,11 @@ class Webhook:
 class WebhookSender:
     """An app's webhooks: what happened goes in, signed requests go out to each endpoint."""
 
-    def __init__(self, config: AppConfig, log: Log) -> None:
+    def __init__(self, config: AppConfig, log: Log, clock: Clock) -> None:
         self._loop = asyncio.get_running_loop()
         self._delay = config.webhook_delay
         self._delayed: dict[Hashable, asyncio.TimerHandle] = {}
-        self._queues = tuple(_EndpointQueue(config, endpoint, log) for endpoint in config.webhooks)
+        self._queues = tuple(_EndpointQueue(config, endpoint, log, clock) for endpoint in config.webhooks)
 
     def emit(self, event: WebhookEvent) -> None:
         """Send the event in the next webhook."""
@@ -47,6 +47,8 @@ class WebhookSender:
 
     def emit_later(self, key: Hashable, event: WebhookEvent) -> None:
         """Send the event after the app's delay, unless `cancel` is called for the key before."""
+        if not self._queues:
+            return
 
         def emit() -> None:
             del self._delayed[key]
@@ -74,8 +76,9 @@ class WebhookSender:
 class _EndpointQueue:
     """One endpoint's events. First attempts go one after another, so that a receiver sees them in order."""
 
-    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, log: Log) -> None:
+    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, log: Log, clock: Clock) -> None:
         self._config = config
+        self._clock = clock
         self._endpoint = endpoint
         # No proxy: a development server's webhooks go to the developer's own machine.
         self._client = httpx.AsyncClient(timeout=config.webhook_timeout, trust_env=False)
@@ -114,7 +117,7 @@ class _EndpointQueue:
             self._flush_timer.cancel()
             self._flush_timer = None
         events, self._batch = tuple(self._batch), []
-        body = to_json(WebhookBody(time_ms=time.time_ns() // 1_000_000, events=events).to_dict()).encode()
+        body = to_json(WebhookBody(time_ms=int(self._clock() * 1000), events=events).to_dict()).encode()
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "pusher-webhooks",
