@@ -24,6 +24,7 @@ from pusher_channels.emulator.channels import (
 )
 from pusher_channels.emulator.config import AppConfig
 from pusher_channels.emulator.connection import Connection
+from pusher_channels.emulator.console_feed import Feed
 from pusher_channels.emulator.frames import channel_frame, connection_frame, to_json, watchlist_frame
 from pusher_channels.emulator.webhooks import Clock, WebhookSender
 from pusher_channels_rest.models import (
@@ -93,13 +94,16 @@ class App:
         self._users: dict[str, set[Connection]] = {}
         self._watchers: dict[str, set[Connection]] = {}
         self._count_timers: dict[str, asyncio.TimerHandle] = {}
-        self._webhooks = WebhookSender(config, log, clock)
+        self.feed = Feed()
+        """What the console shows."""
+        self._webhooks = WebhookSender(config, log, clock, self.feed)
 
     async def aclose(self) -> None:
         """Stop the timers and the webhooks."""
         for timer in self._count_timers.values():
             timer.cancel()
         await self._webhooks.aclose()
+        self.feed.close()
 
     # What is there
 
@@ -114,6 +118,10 @@ class App:
     def cached(self, channel_name: str) -> StoredEvent | None:
         """Return the last event of a cache channel."""
         return self._cache.get(channel_name, self._loop.time())
+
+    def cached_channels(self) -> list[str]:
+        """Return the names of the cache channels that have an event, occupied or not."""
+        return [name for name in self._cache.channels() if self.cached(name) is not None]
 
     def cache_ttl(self, stored: StoredEvent) -> int:
         """Return the whole seconds that a cached event has left."""
@@ -132,6 +140,7 @@ class App:
                 ),
             )
             self.messages += 1
+            self.feed.record("api event", channel=name, event=event, data=data, socket_id=socket_id)
             if name.startswith(USER_CHANNEL_PREFIX):
                 self._send_to_user(name.removeprefix(USER_CHANNEL_PREFIX), channel_frame(event, name, data), socket_id)
                 continue
@@ -157,6 +166,9 @@ class App:
         user_id = None if member is None else member.user_id
         frame = channel_frame(event, channel.name, data, user_id=user_id)
         self.messages += channel.send(frame, exclude=sender.socket_id)
+        self.feed.record(
+            "client event", channel=channel.name, event=event, data=data, socket_id=sender.socket_id, user_id=user_id
+        )
         self._webhooks.emit(
             ClientEvent(
                 channel=channel.name,
@@ -179,6 +191,7 @@ class App:
         """Take in a client that may stay."""
         self.connections[connection.socket_id] = connection
         connection.max_queued_frames = self.config.max_queued_frames
+        self.feed.record("connected", socket_id=connection.socket_id)
         established = {"socket_id": connection.socket_id, "activity_timeout": ceil(self.config.activity_timeout)}
         connection.send(connection_frame("pusher:connection_established", established))
 
@@ -188,6 +201,7 @@ class App:
             return
         for name in list(connection.subscriptions):
             self.unsubscribe(connection, name)
+        self.feed.record("disconnected", socket_id=connection.socket_id)
         if connection.user is not None:
             self._sign_out(connection, connection.user)
 
@@ -205,7 +219,10 @@ class App:
             channel = self._channels[name] = Channel(name)
             if not self._webhooks.cancel(("channel", name)):
                 self._webhooks.emit(ChannelOccupied(channel=name))
+            self.feed.record("occupied", channel=name)
         is_new_member = channel.add(connection, member)
+        user_id = None if member is None else member.user_id
+        self.feed.record("subscribed", channel=name, socket_id=connection.socket_id, user_id=user_id)
         connection.subscriptions[name] = member
         data = channel.presence_data() if channel.kind.presence else {}
         connection.send(channel_frame("pusher_internal:subscription_succeeded", name, to_json(data)))
@@ -220,6 +237,8 @@ class App:
         channel = self._channels[name]
         member = connection.subscriptions.pop(name)
         is_gone = channel.remove(connection, member)
+        user_id = None if member is None else member.user_id
+        self.feed.record("unsubscribed", channel=name, socket_id=connection.socket_id, user_id=user_id)
         if member is not None and is_gone:
             gone = to_json({"user_id": member.user_id})
             channel.send(channel_frame("pusher_internal:member_removed", name, gone))
@@ -229,6 +248,7 @@ class App:
             self._count_changed(channel)
             return
         del self._channels[name]
+        self.feed.record("vacated", channel=name)
         self._missed.discard(name)
         timer = self._count_timers.pop(name, None)
         if timer is not None:
@@ -280,6 +300,7 @@ class App:
     def sign_in(self, connection: Connection, user: Member, user_data: str, watchlist: tuple[str, ...]) -> None:
         """Sign a connection in as a user and tell those who watch the user."""
         connection.user = user
+        self.feed.record("signed in", socket_id=connection.socket_id, user_id=user.user_id)
         connection.watchlist = watchlist if self.config.watchlist_events else ()
         connection.send(connection_frame("pusher:signin_success", {"user_data": user_data}))
         came_online = user.user_id not in self._users

@@ -143,6 +143,10 @@ class EventCache:
             del self._events[name]
         self._events[channel] = StoredEvent(event, data, now + self._ttl)
 
+    def channels(self) -> list[str]:
+        """Return the channels with an event, expired ones included."""
+        return list(self._events)
+
     def get(self, channel: str, now: float) -> StoredEvent | None:
         """Return the channel's last event unless it expired."""
         stored = self._events.get(channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import deque
 
 import attrs
@@ -36,6 +37,7 @@ class Connection:
         self.protocol = protocol
         self.max_queued_frames = 100
         """How far the client may fall behind before it is dropped. The app that takes the client in says so."""
+        self.since = time.time()
         self.socket_id = f"{secrets.randbelow(900_000) + 100_000}.{secrets.randbelow(900_000_000) + 100_000_000}"
         self.subscriptions: dict[str, Member | None] = {}
         """The channels subscribed to, with the member that this connection is in a presence channel."""

@@ -52,6 +52,10 @@ def _endpoint(handler: Handler, apps: Mapping[str, App], controls: Controls, log
             return Response(status_code=400)  # to nobody
         except ApiError as error:
             log(f"{line} {error.status} {error.text}")
+            for app in apps.values():
+                # Not the key, which may be what is wrong.
+                if app.config.app_id == request.path_params.get("app_id"):
+                    app.feed.record("error", event=line, data=f"{error.status} {error.text}")
             return PlainTextResponse((error.text + "\n").encode("utf-8", "replace"), error.status)
         log(f"{line} {answer.status} {answer.note}".rstrip())
         if answer.body is None:

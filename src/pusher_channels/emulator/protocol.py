@@ -150,9 +150,11 @@ class Session:
             self._carry_out(text)
         except CommandError as error:
             self._app.log(f"{self._connection.socket_id} error: {error.message}")
+            self._app.feed.record("error", data=error.message, socket_id=self._connection.socket_id)
             self._connection.send(error_frame(error.message, error.code))
         except CloseError as error:
             self._app.log(f"{self._connection.socket_id} closed: {error.reason}")
+            self._app.feed.record("error", data=error.reason, socket_id=self._connection.socket_id)
             self._app.close(self._connection, error.code, error.reason, tell=True)
 
     def _carry_out(self, text: str | None) -> None:

@@ -205,6 +205,7 @@ class _Running:
     ) -> None:
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
+        self._host = host
         self._configs = apps
         self._controls = controls
         self._log = log
@@ -252,7 +253,7 @@ class _Running:
         self._loop = asyncio.get_running_loop()
         self._apps = tuple(App(config, self._log, self._controls.time) for config in self._configs)
         config = uvicorn.Config(
-            make_asgi_app(self._apps, self._controls, self._log),
+            make_asgi_app(self._apps, self._controls, self._log, self._host),
             loop="asyncio",
             http=HttpProtocol,
             ws=WebSocketProtocol,
