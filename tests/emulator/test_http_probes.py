@@ -197,7 +197,7 @@ PROBES = [
     Probe("disabled app3 event", 403, body=EVENT, app=DISABLED),
 ]  # fmt: skip
 
-ANSWERS = {
+ANSWERS: Mapping[str, object] = {
     "batch: info": {"batch": [{"subscription_count": 0}]},
     "events: info user_count non-presence": {"channels": {"my-channel": {}}},
     "events: info subscription_count": {"channels": {"my-channel": {"subscription_count": 0}}},
