@@ -14,6 +14,7 @@ from tests.browser.webdriver import Browser
 from tests.emulator.client import Client, open_client
 from tests.peers.harness import Backend
 
+SECOND = AppConfig(app_id="2", key="second-key")
 HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
 """What must be shown as the text that it is."""
 
@@ -25,9 +26,10 @@ def backend() -> Iterator[Backend]:
 
 
 @pytest.fixture
-def server(backend: Backend) -> Iterator[Emulator]:
+def server(request: pytest.FixtureRequest, backend: Backend) -> Iterator[Emulator]:
+    """One app, and those of the parameter."""
     webhooks = (WebhookEndpoint(f"{backend.url}/webhooks"),)
-    with Emulator(apps=[AppConfig(webhooks=webhooks), AppConfig(app_id="2", key="second-key")]) as server:
+    with Emulator(apps=[AppConfig(webhooks=webhooks), *getattr(request, "param", ())]) as server:
         yield server
 
 
@@ -40,7 +42,7 @@ def pusher(server: Emulator) -> Iterator[Pusher]:
 @pytest.fixture
 def console(browser: Browser, server: Emulator) -> Iterator[Browser]:
     browser.resize(1200, 800)
-    browser.open(f"http://127.0.0.1:{server.port}/console")
+    browser.open(server.console_url)
     browser.wait("return document.getElementById('link').textContent === 'live'")
     yield browser
     assert browser.problems() == []
@@ -183,6 +185,7 @@ def test_refused_requests_are_shown(console: Browser, server: Emulator) -> None:
     wait_for(console, "events", "error", "POST /apps/1/events", "401 Invalid signature")
 
 
+@pytest.mark.parametrize("server", [(SECOND,)], indirect=True)
 def test_another_app(console: Browser, server: Emulator) -> None:
     fill(console, app="2")
     console.run("document.getElementById('app').dispatchEvent(new Event('change'))")
@@ -210,7 +213,7 @@ def test_it_comes_back_after_a_restart(browser: Browser) -> None:
 async def test_its_looks(console: Browser, server: Emulator, pusher: Pusher, tmp_path: Path, backend: Backend) -> None:
     """Nothing is cut off at 1200 x 800, in either colour scheme. SCREENSHOTS names a folder to keep the pictures in."""
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    backend.answers["/webhooks"] = lambda received: (503 if b"member_added" in received.body else 200, {})
+    backend.answers["/webhooks"] = lambda received: (503 if b"client_event" in received.body else 200, {})
     async with open_client(server) as ann, open_client(server) as bob, open_client(server) as carol:
         await ann.sign_in({"id": "ann"})
         await carol.sign_in({"id": "carol"})
@@ -220,9 +223,10 @@ async def test_its_looks(console: Browser, server: Emulator, pusher: Pusher, tmp
         await join(bob, "cache-scores")
         await join(carol, "orders")
         wait_for(console, "channels", "3 present", "encrypted", "cache-scores", "orders")
+        wait_for(console, "webhooks", "200")
         pusher.trigger("orders", "order-paid", {"id": 4711, "total": "12.50", "customer": "ann"})
         pusher.trigger("cache-scores", "score", {"home": 2, "away": 1})
-        await ann.send("client-typing", {"text": "grüße 🎉"}, channel="presence-support")
+        await ann.send("client-typing", {"text": "grüße …"}, channel="presence-support")
         pusher.send_to_user("ann", "greeting", {"message": "hello ann"})
         with pytest.raises(BadRequestError):
             pusher.request("POST", "/apps/1/events", body={"name": "pusher:x", "data": "x", "channels": ["orders"]})
@@ -231,6 +235,7 @@ async def test_its_looks(console: Browser, server: Emulator, pusher: Pusher, tmp
         fill(console, channel="orders", event="order-shipped", data='{"id": 4711, "carrier": "bike"}')
         click(console, "#creator button")
         wait_for(console, "events", "order-shipped")
+        click(console, "#events tr.entry")
         for scheme in ("light", "dark"):
             console.prefer(scheme)
             console.screenshot(folder / f"console-{scheme}.png")

@@ -107,7 +107,8 @@ class _Guard:
         if _hostname(authority) not in LOCAL_HOSTS | {self.host.lower(), local.lower()}:
             return "The console answers to the names of this machine only: open it as http://localhost:<port>/console"
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != authority.lower():
+        # Without its scheme, which a proxy in front may have changed.
+        if origin is not None and origin.partition("://")[2].lower() != authority.lower():
             return "The console answers to its own page only"
         return None
 

@@ -109,6 +109,11 @@ class Emulator:
         return f"ws://{self._netloc}/app/{self.apps[0].key}?protocol=7"
 
     @property
+    def console_url(self) -> str:
+        """The page that shows what happens. It answers on this machine only, to nobody else's pages."""
+        return f"http://{self._netloc}/console"
+
+    @property
     def published(self) -> tuple[PublishedEvent, ...]:
         """What the HTTP API took in this run or, when it is stopped, in the last one: all apps, oldest first."""
         return self._published if self._running is None else self._running.published()
