@@ -100,6 +100,7 @@ Pusher Channels emulator {__version__}, listening on {server.host}:{server.port}
   secret      {app.secret}
   PUSHER_URL  {server.url}
   webhooks    {webhooks}
+  console     {server.console_url}
 
   Python      Pusher.from_url("{server.url}")
   browser     new Pusher("{app.key}", {{wsHost: "{server.host}", wsPort: {server.port}, forceTLS: false,

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -56,6 +57,9 @@ class Client:
 
     async def send_text(self, text: str | bytes) -> None:
         await self._socket.send(text)
+
+    async def send_bytes_as_text(self, data: bytes) -> None:
+        await self._socket.send(data, text=True)
 
     async def send(self, event: str, data: object = None, **fields: object) -> None:
         await self.send_text(json.dumps({"event": event, "data": {} if data is None else data, **fields}))
@@ -138,7 +142,7 @@ async def open_client(server: Emulator, *, app: AppConfig | None = None) -> Asyn
     async with open_socket(server, f"/app/{app.key}?protocol=7&client=test&version=1.0") as socket:
         client = Client(socket, app)
         established = (await client.expect("pusher:connection_established")).data
-        assert established["activity_timeout"] == app.activity_timeout
+        assert established["activity_timeout"] == math.ceil(app.activity_timeout)
         client.socket_id = established["socket_id"]
         yield client
 

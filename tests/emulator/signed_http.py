@@ -67,10 +67,13 @@ class Http:
         content: bytes | None = None,
         signed_path: str | None = None,
         signing: Mapping[str, str | None] | None = None,
+        escape: bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Send a request. ``path`` is under the app's own unless it starts with ``//``.
 
-        ``signing`` changes the parameters of the signature, None leaves one out.
+        ``signing`` changes the parameters of the signature, None leaves one out. Without ``escape`` the query is sent
+        as it is signed.
         """
         full_path = path[1:] if path.startswith("//") else f"/apps/{self._app.app_id}{path}"
         if content is None:
@@ -78,8 +81,10 @@ class Http:
         pairs = signed_query(
             method, signed_path or full_path, query or {}, content, app=self._app, changes=signing or {}
         )
-        url = f"http://{self._server.host}:{self._server.port}{full_path}?{urlencode(pairs)}"
-        headers = {"Content-Type": "application/json"} if content else {}
+        query_string = urlencode(pairs) if escape else "&".join(f"{name}={value}" for name, value in pairs.items())
+        url = f"http://{self._server.host}:{self._server.port}{full_path}?{query_string}"
+        if headers is None:
+            headers = {"Content-Type": "application/json"} if content else {}
         return self._client.request(method, url, content=content or None, headers=headers)
 
     def get(self, path: str, **query: str) -> httpx.Response:

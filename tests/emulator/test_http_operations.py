@@ -202,10 +202,6 @@ def test_list_refuses(http: Http) -> None:
         assert status == 400
         assert "info should be a comma separated list of attributes" in text
     assert refusal(http.get("/channels", filter_by_prefix="x" * 201))[0] == 400
-    assert refusal(http.get("/channels", page="2", size="3")) == (
-        400,
-        "The following query string parameters are extraneous: page, size",
-    )
 
 
 async def test_getting_a_channel() -> None:
@@ -268,9 +264,9 @@ async def test_listing_users(server: Emulator, http: Http) -> None:
         400,
         "Users can only be retrieved for presence channels",
     )
-    assert refusal(http.get("/channels/presence-room/users", info="user_count")) == (
+    assert refusal(http.get("/channels/presence-room/users", info="user_count", page="2")) == (
         400,
-        "The following query string parameters are extraneous: info",
+        "The following query string parameters are extraneous: info, page",
     )
 
 
@@ -305,16 +301,18 @@ async def test_terminating_connections(server: Emulator, http: Http) -> None:
         await other.subscribe("presence-room", {"user_id": "12345"})
         assert http.call("POST", path).json() == {}
         for client in (one, two):
-            assert await client.expect_error(4009) == "You got disconnected by the app."
             assert await client.expect_close() == (4009, "You got disconnected by the app.")
         await other.expect_nothing()
     assert refusal(http.post("/users/not%20good/terminate_connections", {}))[0] == 400
 
 
-def test_push_notifications_are_taken(http: Http) -> None:
+def test_push_notifications_are_taken_and_recorded(server: Emulator, http: Http) -> None:
     path = "//server_api/v1/apps/1/notifications"
     response = http.post(path, {"interests": ["donuts"], "apns": {"aps": {}}})
     assert (response.status_code, response.json()) == (202, {"number_of_subscribers": 0})
+    (taken,) = server.notifications
+    assert (taken.app_id, taken.interests) == ("1", ("donuts",))
+    assert taken.body == {"interests": ["donuts"], "apns": {"aps": {}}}
     assert refusal(http.post(path, {"interests": ["donuts"]}))[0] == 400
     assert refusal(http.post(path, {"interests": [], "apns": {}}))[0] == 400
 
@@ -330,3 +328,31 @@ def test_the_record_of_what_was_published(server: Emulator, http: Http) -> None:
         ("a", "e", "", None),
         ("b", "e", "", None),
     ]
+    assert [event.name for event in server.events(channel="second")] == ["my-event"]
+    assert [event.channel for event in server.events(name="e")] == ["a", "b"]
+    assert server.events(channel="second", name="e") == ()
+    assert len(server.events()) == 5
+    assert server.events(channel="first")[0].json() == 1
+    server.clear()
+    assert (server.published, server.notifications) == ((), ())
+
+
+async def test_an_app_over_its_message_quota() -> None:
+    # Two for the event and its delivery, two for the event and its info: the next is one too many.
+    with Emulator(apps=[AppConfig(max_messages=4, subscription_counts=False)]) as server:
+        http = Http(server)
+        async with open_client(server) as client:
+            await client.subscribe("public")
+            http.trigger("public")
+            http.trigger("empty", info="subscription_count")
+            over = (403, "API call failed since (daily) message quota exceeded")
+            assert refusal(http.post("/events", {"not": "looked at"})) == over
+            assert refusal(http.post("/batch_events", {"batch": [EVENT]})) == over
+            assert refusal(http.call("POST", "/channels/a/events", content=b"x", query={"name": "e"})) == over
+            assert refusal(http.call("POST", "/events", EVENT, signing={"auth_signature": "0"}))[0] == 401
+            assert http.get("/channels").status_code == 200
+        http.close()
+
+
+def test_a_body_that_is_far_too_large(http: Http) -> None:
+    assert refusal(http.call("POST", "/events", content=b" " * (10 * 1024 * 1024 + 1)))[0] == 413

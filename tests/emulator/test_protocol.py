@@ -32,9 +32,7 @@ KEY = AppConfig().key
 )
 async def test_connections_that_are_refused(server: Emulator, path: str, code: int, reason: str) -> None:
     async with open_socket(server, path) as websocket:
-        client = Client(websocket, server.apps[0])
-        assert await client.expect_error(code) == reason
-        assert await client.expect_close() == (code, reason)
+        assert await Client(websocket, server.apps[0]).expect_close() == (code, reason)
 
 
 @pytest.mark.parametrize("query", ["protocol=7", "protocol=5&client=js&version=7.0.3&flash=false", "version=1.9.3"])
@@ -49,9 +47,7 @@ async def test_connections_that_are_taken(server: Emulator, query: str) -> None:
 async def test_a_long_reason_is_cut_to_fit() -> None:
     with Emulator() as server:
         async with open_socket(server, f"/app/{'é' * 100}?protocol=7") as websocket:
-            client = Client(websocket, server.apps[0])
-            await client.expect_error(4001)
-            code, reason = await client.expect_close()
+            code, reason = await Client(websocket, server.apps[0]).expect_close()
             assert code == 4001
             assert len(reason.encode()) in (122, 123)
 
@@ -60,13 +56,75 @@ async def test_disabled_and_full_apps() -> None:
     disabled, full = AppConfig(enabled=False), AppConfig(app_id="2", key="full", max_connections=1)
     with Emulator(apps=[disabled, full]) as server:
         async with open_socket(server, f"/app/{disabled.key}?protocol=7") as websocket:
-            client = Client(websocket, disabled)
-            assert await client.expect_error(4003) == "Application disabled"
-            assert (await client.expect_close())[0] == 4003
+            assert await Client(websocket, disabled).expect_close() == (4003, "Application disabled")
         async with open_client(server, app=full), open_socket(server, "/app/full?protocol=7") as websocket:
-            client = Client(websocket, full)
-            assert await client.expect_error(4004) == "Application is over connection quota"
-            assert (await client.expect_close())[0] == 4004
+            assert await Client(websocket, full).expect_close() == (4004, "Application is over connection quota")
+
+
+async def test_clients_of_an_old_protocol_are_told_why_they_are_closed(server: Emulator) -> None:
+    async with open_socket(server, "/app/other?protocol=5") as websocket:
+        client = Client(websocket, server.apps[0])
+        assert (await client.expect_error(4001)).startswith("App key other")
+        assert (await client.expect_close())[0] == 4001
+
+
+async def test_connections_without_tls_can_be_refused() -> None:
+    with Emulator(apps=[AppConfig(tls_only=True)]) as server:
+        async with open_socket(server, f"/app/{KEY}?protocol=7") as websocket:
+            assert (await Client(websocket, server.apps[0]).expect_close())[0] == 4000
+
+
+async def test_a_server_over_capacity() -> None:
+    two = AppConfig(app_id="2", key="two")
+    with Emulator(apps=[AppConfig(), two], capacity=1) as server:
+        async with open_client(server) as client:
+            async with open_socket(server, "/app/two?protocol=7") as websocket:
+                assert await Client(websocket, two).expect_close() == (4100, "Over capacity")
+            await client.expect_nothing()
+            await client.close()
+        async with open_client(server, app=two) as client:
+            await client.expect_nothing()
+
+
+async def test_a_silent_client_is_pinged_and_closed() -> None:
+    with Emulator(apps=[AppConfig(activity_timeout=0.1, pong_timeout=1.0)]) as server:
+        async with open_client(server) as silent, open_client(server) as alive:
+            for _ in range(3):
+                assert (await alive.expect("pusher:ping")).raw_data == {}
+                await alive.send("pusher:pong")
+            await silent.expect("pusher:ping")
+            closing = asyncio.create_task(silent.expect_close())
+            while not closing.done():
+                await alive.expect("pusher:ping")
+                await alive.send("pusher:pong")
+            assert await closing == (4201, "Pong reply not received in time")
+
+
+async def test_any_message_is_a_sign_of_life() -> None:
+    # Without one it would be closed after 0.8 seconds. It never sends a pong.
+    with Emulator(apps=[AppConfig(activity_timeout=0.05, pong_timeout=0.75)]) as server:
+        async with open_client(server) as client:
+            for _ in range(12):
+                await asyncio.sleep(0.1)
+                await client.send("pusher:ping")
+                while (await client.next()).event != "pusher:pong":
+                    pass
+
+
+async def test_old_clients_without_a_ping_may_be_silent_for_long() -> None:
+    with Emulator(apps=[AppConfig(activity_timeout=0.02, pong_timeout=0.02, inactivity_timeout=0.3)]) as server:
+        async with open_socket(server, f"/app/{KEY}?protocol=4") as websocket:
+            client = Client(websocket, server.apps[0])
+            await client.expect("pusher:connection_established")
+            assert await client.expect_error(4202) == "Closed after inactivity"
+            assert (await client.expect_close())[0] == 4202
+
+
+async def test_text_that_is_not_utf_8_ends_the_connection(server: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_client(server) as client:
+        await client.send_bytes_as_text(b"\xff")
+        assert (await client.expect_close())[0] == 1007
+    assert caplog.records == []
 
 
 async def test_ping(server: Emulator) -> None:
@@ -386,35 +444,50 @@ async def test_nobody_else_gets_user_events(server: Emulator) -> None:
         await client.expect_nothing()
 
 
-async def test_signing_in_is_refused(server: Emulator) -> None:
-    app = server.apps[0]
+@pytest.mark.parametrize(
+    ("auth", "error"),
+    [
+        (None, "Invalid format: auth must have the format key:signature"),
+        ("no colon", "Invalid format: auth must have the format key:signature"),
+        ("other:0", "Invalid key in signin auth data: 'other'"),
+        ("\ud800:0", "Invalid key in signin auth data: '?'"),
+        (f"{KEY}:0", 'Invalid signature: Expected HMAC SHA256 hex digest of {}::user::{{"id": "12345"}}, but got 0'),
+    ],
+)
+async def test_a_wrong_signin_ends_the_connection(server: Emulator, auth: str | None, error: str) -> None:
     async with open_client(server) as client:
-        good = client.signin({"id": "12345"})
-        bad = {
-            "no colon": "Invalid format: auth must have the format key:signature",
-            "other:0": "Invalid key in signin auth data: 'other'",
-            f"{app.key}:0": "Invalid signature: Expected HMAC SHA256 hex digest of "
-            f'{client.socket_id}::user::{{"id": "12345"}}, but got 0',
-        }
-        for auth, error in bad.items():
-            await client.send("pusher:signin", {**good, "auth": auth})
-            assert await client.expect_error() == error
-        for user_data in (
-            "text",
-            "[]",
-            "{}",
-            '{"id": 12345}',
-            '{"id": ""}',
-            '{"id": "a b"}',
-            '{"id": "1", "watchlist": 2}',
-        ):
-            auth = sign(app, f"{client.socket_id}::user::{user_data}")
-            await client.send("pusher:signin", {"user_data": user_data, "auth": auth})
-            assert (await client.expect_error()).startswith("Invalid user_data")
+        await client.send("pusher:signin", {**client.signin({"id": "12345"}), "auth": auth})
+        text = error.format(client.socket_id)
+        assert await client.expect_error(4009) == text
+        assert await client.expect_close() == (4009, text[:123])
+
+
+@pytest.mark.parametrize(
+    "user_data",
+    ["text", "[]", "{}", '{"id": 12345}', '{"id": ""}', '{"id": "a b"}', '{"id": "1", "watchlist": 2}'],
+)
+async def test_a_signed_user_must_be_one(server: Emulator, user_data: str) -> None:
+    async with open_client(server) as client:
+        auth = sign(server.apps[0], f"{client.socket_id}::user::{user_data}")
+        await client.send("pusher:signin", {"user_data": user_data, "auth": auth})
+        assert (await client.expect_error(4009)).startswith("Invalid user_data")
+        assert (await client.expect_close())[0] == 4009
+
+
+async def test_one_user_a_connection(server: Emulator) -> None:
+    async with open_client(server) as client:
         await client.sign_in({"id": "12345"})
         await client.sign_in({"id": "12345"})
         await client.send("pusher:signin", client.signin({"id": "other"}))
         assert "different user id" in await client.expect_error()
+        await client.expect_nothing()
+
+
+async def test_user_authentication_can_be_switched_off() -> None:
+    with Emulator(apps=[AppConfig(user_authentication=False)]) as server:
+        async with open_client(server) as client:
+            await client.send("pusher:signin", client.signin({"id": "12345"}))
+            assert (await client.expect_error()).startswith("To sign in, you must enable user authentication")
 
 
 async def test_a_channel_signature_is_no_user_signature(server: Emulator) -> None:
@@ -422,7 +495,7 @@ async def test_a_channel_signature_is_no_user_signature(server: Emulator) -> Non
         user_data = '{"id":"12345"}'
         auth = sign(server.apps[0], f"{client.socket_id}:presence-room:{user_data}")
         await client.send("pusher:signin", {"user_data": user_data, "auth": auth})
-        assert (await client.expect_error()).startswith("Invalid signature")
+        assert (await client.expect_error(4009)).startswith("Invalid signature")
 
 
 async def test_watchlist_events(server: Emulator) -> None:
@@ -484,8 +557,7 @@ async def test_connections_must_be_authorized_in_time() -> None:
             await idle.subscribe("public")
             await private.subscribe("private-a")
             await signed_in.sign_in({"id": "1"})
-            assert await idle.expect_error(4009) == "Connection not authorized within timeout"
-            assert (await idle.expect_close())[0] == 4009
+            assert await idle.expect_close() == (4009, "Connection not authorized within timeout")
             await private.expect_nothing()
             await signed_in.expect_nothing()
 

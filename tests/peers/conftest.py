@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -19,15 +20,14 @@ Connect = Callable[..., Browser]
 
 @attrs.define
 class Npm:
-    """The official npm library: calls by name, each on a client with `options`."""
+    """The official npm library: calls by name, each on a client with `options`. Any thread may call."""
 
     process: JsonProcess
     options: Message
-    count: int = 0
+    numbers: Iterator[int] = attrs.field(factory=count)
 
     def answer(self, call: str, **args: Any) -> Message:
-        self.count += 1
-        number = self.count
+        number = next(self.numbers)
         self.process.send({"id": number, "call": call, "options": self.options, "args": args})
         return self.process.log.wait(lambda message: message["id"] == number, f"answer to {call}")
 

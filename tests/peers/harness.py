@@ -100,6 +100,7 @@ class JsonProcess:
             stderr=subprocess.PIPE,
             encoding="utf-8",
         )
+        self._sending = threading.Lock()
         self._errors: list[str] = []
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
         for thread in self._threads:
@@ -107,8 +108,9 @@ class JsonProcess:
 
     def send(self, message: Message) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(message) + "\n")
-        self._process.stdin.flush()
+        with self._sending:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
 
     def stop(self) -> None:
         """Close its input, which ends it."""

@@ -77,9 +77,9 @@ class Browser:
         self.do("signin")
         self.event("any", "pusher:signin_success")
 
-    def event(self, source: str, event: str) -> Message:
-        """Wait for an event."""
-        return self.process.log.wait(self._is(source, event), f"{event} of {source}")
+    def event(self, source: str, event: str, count: int = 1) -> Message:
+        """Wait for an event, or for so many of it, and return the last."""
+        return self.process.log.wait(self._is(source, event), f"{event} of {source}", count)
 
     def events(self, source: str, event: str) -> list[Message]:
         """Such events so far."""

@@ -33,13 +33,21 @@ const commands = {
     pusher.connection.bind('error', (error) => say({ socket, source: 'state', event: 'error', data: plain(error) }));
     pusher.bind_global((event, data) => say({ socket, source: 'any', event, data: plain(data) }));
     pusher.user.bind_global((event, data) => say({ socket, source: 'user', event, data: plain(data) }));
+    pusher.user.watchlist.bind_global((event, data) => say({ socket, source: 'watchlist', event, data: plain(data) }));
   },
 
   subscribe({ socket, channel }) {
     const pusher = sockets.get(socket);
     const joined = pusher.subscribe(channel);
-    joined.bind_global((event, data, metadata) => {
-      say({ socket, source: channel, event, data: plain(data), user_id: metadata?.user_id ?? null });
+    joined.bind_global((event, data) => {
+      say({ socket, source: channel, event, data: plain(data) });
+    });
+  },
+
+  // Only a listener for one event gets to know whose it is.
+  listen({ socket, channel, event }) {
+    sockets.get(socket).channel(channel).bind(event, (data, metadata) => {
+      say({ socket, source: 'author', event, data: metadata?.user_id ?? null });
     });
   },
 

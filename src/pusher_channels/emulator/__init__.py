@@ -12,17 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pusher_channels.emulator.app import PublishedEvent
+    from pusher_channels.emulator.app import PublishedEvent, PublishedNotification
     from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
+    from pusher_channels.emulator.controls import Fault
     from pusher_channels.emulator.server import Emulator
 
-__all__ = ["AppConfig", "Emulator", "PublishedEvent", "WebhookEndpoint"]
+__all__ = ["AppConfig", "Emulator", "Fault", "PublishedEvent", "PublishedNotification", "WebhookEndpoint"]
 
 # Loaded when first used: the command's help needs none of the servers behind it.
 _MODULES = {
     "AppConfig": "pusher_channels.emulator.config",
     "Emulator": "pusher_channels.emulator.server",
+    "Fault": "pusher_channels.emulator.controls",
     "PublishedEvent": "pusher_channels.emulator.app",
+    "PublishedNotification": "pusher_channels.emulator.app",
     "WebhookEndpoint": "pusher_channels.emulator.config",
 }
 

@@ -6,8 +6,11 @@ All of it belongs to the server's event loop and nothing here waits, so no two c
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Any, TypeVar
 
 import attrs
 
@@ -21,8 +24,9 @@ from pusher_channels.emulator.channels import (
 )
 from pusher_channels.emulator.config import AppConfig
 from pusher_channels.emulator.connection import Connection
+from pusher_channels.emulator.console_feed import Feed
 from pusher_channels.emulator.frames import channel_frame, connection_frame, to_json, watchlist_frame
-from pusher_channels.emulator.webhooks import WebhookSender
+from pusher_channels.emulator.webhooks import Clock, WebhookSender
 from pusher_channels_rest.models import (
     CacheMiss,
     ChannelOccupied,
@@ -30,9 +34,11 @@ from pusher_channels_rest.models import (
     ClientEvent,
     MemberAdded,
     MemberRemoved,
+    NotifyRequest,
     SubscriptionCount,
 )
 
+T = TypeVar("T")
 Log = Callable[[str], None]
 
 SUBSCRIPTION_COUNT_STEP = 100
@@ -40,13 +46,13 @@ SUBSCRIPTION_COUNT_INTERVAL = 5.0
 """Above this many subscribers the count is sent only once in this many seconds."""
 
 
-RECORDED_EVENTS = 10_000
-"""How many published events the record holds at least, once it forgets the oldest."""
+RECORDED = 10_000
+"""How many events the record of the published holds at least, once it forgets the oldest."""
 
 
 @attrs.frozen(kw_only=True)
 class PublishedEvent:
-    """An event on one channel that the HTTP API took. Encrypted data is kept as it was sent."""
+    """An event on one channel that the HTTP API took. Its data is the text that was sent, encrypted or not."""
 
     app_id: str
     channel: str
@@ -55,15 +61,32 @@ class PublishedEvent:
     socket_id: str | None
     time: float
 
+    def json(self) -> Any:
+        """Return the data, decoded."""
+        return json.loads(self.data)
+
+
+@attrs.frozen(kw_only=True)
+class PublishedNotification:
+    """A push notification that the HTTP API took. ``body`` is what was sent: interests and payloads."""
+
+    app_id: str
+    interests: tuple[str, ...]
+    body: Mapping[str, object]
+    time: float
+
 
 class App:
     """The state of one app. Methods are called by the HTTP API and by the clients' sessions."""
 
-    def __init__(self, config: AppConfig, log: Log) -> None:
+    def __init__(self, config: AppConfig, log: Log, clock: Clock = time.time) -> None:
         self.config = config
         self.log = log
         self.connections: dict[str, Connection] = {}
         self.published: list[PublishedEvent] = []
+        self.notifications: list[PublishedNotification] = []
+        self.messages = 0
+        """How many messages were sent, as the quota counts them."""
         self._loop = asyncio.get_running_loop()
         self._channels: dict[str, Channel] = {}
         self._cache = EventCache(config.cache_ttl)
@@ -71,13 +94,16 @@ class App:
         self._users: dict[str, set[Connection]] = {}
         self._watchers: dict[str, set[Connection]] = {}
         self._count_timers: dict[str, asyncio.TimerHandle] = {}
-        self._webhooks = WebhookSender(config, log)
+        self.feed = Feed()
+        """What the console shows."""
+        self._webhooks = WebhookSender(config, log, clock, self.feed)
 
     async def aclose(self) -> None:
         """Stop the timers and the webhooks."""
         for timer in self._count_timers.values():
             timer.cancel()
         await self._webhooks.aclose()
+        self.feed.close()
 
     # What is there
 
@@ -93,6 +119,10 @@ class App:
         """Return the last event of a cache channel."""
         return self._cache.get(channel_name, self._loop.time())
 
+    def cached_channels(self) -> list[str]:
+        """Return the names of the cache channels that have an event, occupied or not."""
+        return [name for name in self._cache.channels() if self.cached(name) is not None]
+
     def cache_ttl(self, stored: StoredEvent) -> int:
         """Return the whole seconds that a cached event has left."""
         return max(0, int(stored.expires_at - self._loop.time()))
@@ -102,14 +132,15 @@ class App:
     def publish(self, channel_names: Sequence[str], event: str, data: str, *, socket_id: str | None = None) -> None:
         """Deliver an event of the HTTP API."""
         now = time.time()
-        if len(self.published) >= 2 * RECORDED_EVENTS:
-            del self.published[:-RECORDED_EVENTS]
         for name in dict.fromkeys(channel_names):
-            self.published.append(
+            _record(
+                self.published,
                 PublishedEvent(
                     app_id=self.config.app_id, channel=name, name=event, data=data, socket_id=socket_id, time=now
-                )
+                ),
             )
+            self.messages += 1
+            self.feed.record("api event", channel=name, event=event, data=data, socket_id=socket_id)
             if name.startswith(USER_CHANNEL_PREFIX):
                 self._send_to_user(name.removeprefix(USER_CHANNEL_PREFIX), channel_frame(event, name, data), socket_id)
                 continue
@@ -118,13 +149,26 @@ class App:
                 self._missed.discard(name)
             channel = self._channels.get(name)
             if channel is not None:
-                channel.send(channel_frame(event, name, data), exclude=socket_id)
+                self.messages += channel.send(channel_frame(event, name, data), exclude=socket_id)
+
+    def notify(self, request: NotifyRequest) -> None:
+        """Take note of a push notification: there are no devices to send it to."""
+        _record(
+            self.notifications,
+            PublishedNotification(
+                app_id=self.config.app_id, interests=tuple(request.interests), body=request.to_dict(), time=time.time()
+            ),
+        )
 
     def client_event(self, sender: Connection, channel: Channel, event: str, data: str) -> None:
         """Deliver an event that a client sent. It is not cached, and not sent back."""
         member = sender.subscriptions[channel.name]
         user_id = None if member is None else member.user_id
-        channel.send(channel_frame(event, channel.name, data, user_id=user_id), exclude=sender.socket_id)
+        frame = channel_frame(event, channel.name, data, user_id=user_id)
+        self.messages += channel.send(frame, exclude=sender.socket_id)
+        self.feed.record(
+            "client event", channel=channel.name, event=event, data=data, socket_id=sender.socket_id, user_id=user_id
+        )
         self._webhooks.emit(
             ClientEvent(
                 channel=channel.name,
@@ -139,6 +183,7 @@ class App:
         for connection in list(self._users.get(user_id, ())):
             if connection.socket_id != exclude:
                 connection.send(frame)
+                self.messages += 1
 
     # Connections
 
@@ -147,7 +192,8 @@ class App:
         self.connections[connection.socket_id] = connection
         connection.max_queued_frames = self.config.max_queued_frames
         self.log(f"{connection.socket_id} connected")
-        established = {"socket_id": connection.socket_id, "activity_timeout": self.config.activity_timeout}
+        self.feed.record("connected", socket_id=connection.socket_id)
+        established = {"socket_id": connection.socket_id, "activity_timeout": ceil(self.config.activity_timeout)}
         connection.send(connection_frame("pusher:connection_established", established))
 
     def disconnect(self, connection: Connection) -> None:
@@ -157,14 +203,15 @@ class App:
         self.log(f"{connection.socket_id} " + ("dropped: it reads too slowly" if connection.is_too_slow else "gone"))
         for name in list(connection.subscriptions):
             self.unsubscribe(connection, name)
+        self.feed.record("disconnected", socket_id=connection.socket_id)
         if connection.user is not None:
             self._sign_out(connection, connection.user)
 
-    def close(self, connection: Connection, code: int, reason: str) -> None:
+    def close(self, connection: Connection, code: int, reason: str, *, tell: bool = False) -> None:
         """Close a client's connection from this side. It is out of every channel at once."""
         self.log(f"{connection.socket_id} closed: {code} {reason}")
         self.disconnect(connection)
-        connection.close(code, reason)
+        connection.close(code, reason, tell=tell)
 
     # Subscriptions
 
@@ -175,7 +222,10 @@ class App:
             channel = self._channels[name] = Channel(name)
             if not self._webhooks.cancel(("channel", name)):
                 self._webhooks.emit(ChannelOccupied(channel=name))
+            self.feed.record("occupied", channel=name)
         is_new_member = channel.add(connection, member)
+        user_id = None if member is None else member.user_id
+        self.feed.record("subscribed", channel=name, socket_id=connection.socket_id, user_id=user_id)
         connection.subscriptions[name] = member
         data = channel.presence_data() if channel.kind.presence else {}
         connection.send(channel_frame("pusher_internal:subscription_succeeded", name, to_json(data)))
@@ -190,6 +240,8 @@ class App:
         channel = self._channels[name]
         member = connection.subscriptions.pop(name)
         is_gone = channel.remove(connection, member)
+        user_id = None if member is None else member.user_id
+        self.feed.record("unsubscribed", channel=name, socket_id=connection.socket_id, user_id=user_id)
         if member is not None and is_gone:
             gone = to_json({"user_id": member.user_id})
             channel.send(channel_frame("pusher_internal:member_removed", name, gone))
@@ -199,6 +251,7 @@ class App:
             self._count_changed(channel)
             return
         del self._channels[name]
+        self.feed.record("vacated", channel=name)
         self._missed.discard(name)
         timer = self._count_timers.pop(name, None)
         if timer is not None:
@@ -250,6 +303,7 @@ class App:
     def sign_in(self, connection: Connection, user: Member, user_data: str, watchlist: tuple[str, ...]) -> None:
         """Sign a connection in as a user and tell those who watch the user."""
         connection.user = user
+        self.feed.record("signed in", socket_id=connection.socket_id, user_id=user.user_id)
         connection.watchlist = watchlist if self.config.watchlist_events else ()
         connection.send(connection_frame("pusher:signin_success", {"user_data": user_data}))
         came_online = user.user_id not in self._users
@@ -285,3 +339,9 @@ class App:
     def _tell_watchers(self, frame: str, user_id: str) -> None:
         for watcher in self._watchers.get(user_id, ()):
             watcher.send(frame)
+
+
+def _record(record: list[T], entry: T) -> None:
+    if len(record) >= 2 * RECORDED:
+        del record[:-RECORDED]
+    record.append(entry)

@@ -11,22 +11,25 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from pusher_channels.emulator.app import App
+from pusher_channels.emulator.console import console_routes
+from pusher_channels.emulator.controls import Controls
 from pusher_channels.emulator.http_api import api_routes, not_found
 from pusher_channels.emulator.websocket import serve_client
 
 
-def make_asgi_app(apps: Sequence[App], log: Callable[[str], None]) -> Starlette:
-    """Make the application that serves these apps."""
+def make_asgi_app(apps: Sequence[App], controls: Controls, log: Callable[[str], None], host: str) -> Starlette:
+    """Make the application that serves these apps. ``host`` is where it listens."""
     by_key = {app.config.key: app for app in apps}
 
     async def websocket_endpoint(websocket: WebSocket) -> None:
         # Cancelled when the server stops: not an error that uvicorn should log.
         with contextlib.suppress(asyncio.CancelledError):
-            await serve_client(by_key, websocket)
+            await serve_client(by_key, controls, websocket)
 
     application = Starlette(
         routes=[
-            *api_routes(by_key, log),
+            *api_routes(by_key, controls, log),
+            *console_routes(apps, log, host),
             WebSocketRoute("/app/{key}", websocket_endpoint),
             WebSocketRoute("/{path:path}", websocket_endpoint),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -105,11 +106,12 @@ class Channel:
         del self._member_sockets[member.user_id], self._members[member.user_id]
         return True
 
-    def send(self, frame: str, *, exclude: str | None = None) -> None:
-        """Send a frame to every subscriber but the one whose socket id is ``exclude``."""
-        for socket_id, subscriber in list(self._subscribers.items()):
-            if socket_id != exclude:
-                subscriber.send(frame)
+    def send(self, frame: str, *, exclude: str | None = None) -> int:
+        """Send a frame to every subscriber but the one whose socket id is ``exclude``, and return their number."""
+        receivers = [subscriber for socket_id, subscriber in self._subscribers.items() if socket_id != exclude]
+        for receiver in receivers:
+            receiver.send(frame)
+        return len(receivers)
 
     def presence_data(self) -> dict[str, object]:
         """Describe the members as a new subscriber gets to know them."""
@@ -134,8 +136,16 @@ class EventCache:
         self._events: dict[str, StoredEvent] = {}
 
     def put(self, channel: str, event: str, data: str, now: float) -> None:
-        """Remember the event in place of the channel's last one."""
+        """Remember the event in place of the channel's last one, and forget those whose time is over."""
+        # The oldest stand first, so that this looks at few of them.
+        self._events.pop(channel, None)
+        for name, _ in list(itertools.takewhile(lambda item: item[1].expires_at <= now, self._events.items())):
+            del self._events[name]
         self._events[channel] = StoredEvent(event, data, now + self._ttl)
+
+    def channels(self) -> list[str]:
+        """Return the channels with an event, expired ones included."""
+        return list(self._events)
 
     def get(self, channel: str, now: float) -> StoredEvent | None:
         """Return the channel's last event unless it expired."""

@@ -33,16 +33,22 @@ class AppConfig:
         secret: The secret of the key: a development one.
         webhooks: Where webhooks are sent.
         enabled: A disabled app answers 403 and closes its connections with 4003.
+        tls_only: Whether connections without TLS are closed with 4000: that is all that the emulator itself takes.
         client_events: Whether clients may trigger ``client-`` events.
         subscription_counts: Whether subscription counts are sent, to subscribers and as webhooks.
+        user_authentication: Whether clients may sign in.
         watchlist_events: Whether clients get to know who of their watchlist is online.
         authorization_timeout: How long a connection may stay without signing in or an authorized subscription.
         max_queued_frames: How far a client may fall behind before it is dropped: nobody is kept waiting for it.
         max_connections: How many connections the app may have before new ones are closed with 4004.
+        max_messages: How many messages the app may send before publishing is refused with 403. What counts as one
+            is published to a channel, delivered to a connection, or asked for with ``info``.
         max_client_events_per_second: The client events a connection may send in a second.
         max_presence_members: The users a presence channel may have.
         max_watchlist: The users of a watchlist that are watched; those after them are not.
         activity_timeout: After how much silence a client is told to send a ping, and the emulator sends its own.
+        pong_timeout: How long the client may take to answer that before it is closed with 4201.
+        inactivity_timeout: After how much silence clients of old protocols, without a ping, are closed with 4202.
         cache_ttl: How long a cache channel remembers its last event.
         webhook_delay: How long ``channel_vacated`` and ``member_removed`` wait for the client to come back.
         webhook_batch_events: How many events a webhook may hold; 1 switches batching off.
@@ -58,16 +64,21 @@ class AppConfig:
     secret: str = attrs.field(default=SECRET, repr=False)
     webhooks: tuple[WebhookEndpoint, ...] = ()
     enabled: bool = True
+    tls_only: bool = False
     client_events: bool = True
     subscription_counts: bool = True
+    user_authentication: bool = True
     watchlist_events: bool = True
     authorization_timeout: float | None = None
     max_queued_frames: int = 5_000
     max_connections: int | None = None
+    max_messages: int | None = None
     max_client_events_per_second: int = 10
     max_presence_members: int = 100
     max_watchlist: int = 100
-    activity_timeout: int = 120
+    activity_timeout: float = 120.0
+    pong_timeout: float = 30.0
+    inactivity_timeout: float = 86_400.0
     cache_ttl: float = 1800.0
     webhook_delay: float = 3.0
     webhook_batch_events: int = 20

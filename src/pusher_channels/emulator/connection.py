@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import deque
 
 import attrs
@@ -14,6 +15,10 @@ from pusher_channels.emulator.frames import error_frame
 
 CLOSE_TIMEOUT = 5.0
 """How long a client that does not read may hold up the close of its connection."""
+
+NEWEST_PROTOCOL = 7
+FIRST_PROTOCOL_WITH_CLOSE_CODES = 6
+"""Before it, a ``pusher:error`` says why a connection is closed."""
 
 MAX_REASON_BYTES = 123
 """What fits into a close frame."""
@@ -28,9 +33,11 @@ class _Close:
 class Connection:
     """A connected client. `send` and `close` only queue, so that one event reaches 1,000 clients without a wait."""
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, protocol: int = NEWEST_PROTOCOL) -> None:
+        self.protocol = protocol
         self.max_queued_frames = 100
         """How far the client may fall behind before it is dropped. The app that takes the client in says so."""
+        self.since = time.time()
         self.socket_id = f"{secrets.randbelow(900_000) + 100_000}.{secrets.randbelow(900_000_000) + 100_000_000}"
         self.subscriptions: dict[str, Member | None] = {}
         """The channels subscribed to, with the member that this connection is in a presence channel."""
@@ -59,12 +66,14 @@ class Connection:
         self._queue.append(frame)
         self._wake.set()
 
-    def close(self, code: int, reason: str) -> None:
-        """Close after what is queued. The code goes as a ``pusher:error`` too, for clients that see no close frames."""
+    def close(self, code: int, reason: str, *, tell: bool = False) -> None:
+        """Close after what is queued. ``tell`` is for reasons that a close frame is too short for."""
         if self._closing:
             return
         self._closing = True
-        self._queue.extend((error_frame(reason, code), _Close(code, reason)))
+        if tell or self.protocol < FIRST_PROTOCOL_WITH_CLOSE_CODES:
+            self._queue.append(error_frame(reason, code))
+        self._queue.append(_Close(code, reason))
         self._wake.set()
         timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.writer.cancel)
         self.writer.add_done_callback(lambda _: timer.cancel())
@@ -85,4 +94,4 @@ class Connection:
 
 
 def _fit(reason: str) -> str:
-    return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+    return reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")

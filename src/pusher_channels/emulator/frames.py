@@ -46,6 +46,7 @@ def error_frame(message: str, code: int | None) -> str:
     return to_json({"event": "pusher:error", "data": {"code": code, "message": message}})
 
 
+PING = to_json({"event": "pusher:ping", "data": {}})
 PONG = to_json({"event": "pusher:pong", "data": {}})
 
 

@@ -14,6 +14,7 @@ import attrs
 
 from pusher_channels.emulator.app import App
 from pusher_channels.emulator.channels import USER_CHANNEL_PREFIX, channel_kind
+from pusher_channels.emulator.controls import OVER_QUOTA_TEXT
 from pusher_channels.emulator.frames import parse_object
 from pusher_channels.emulator.request_auth import ApiError
 from pusher_channels_rest.codec import Operation
@@ -44,6 +45,9 @@ INVALID_INFO = "info should be a comma separated list of attributes"
 CHANNEL_ATTRIBUTES = frozenset({"user_count", "subscription_count", "cache"})
 """What can be asked of one channel. The spec leaves the list open for other servers."""
 
+LIST_ATTRIBUTES = frozenset({"user_count", "subscription_count"})
+"""What can be asked of all channels. Pusher documents the user count alone; soketi and Reverb have both."""
+
 RESERVED_EVENT_PREFIX = "pusher"
 
 
@@ -70,6 +74,7 @@ Handler = Callable[[App, Call], Answer]
 
 def trigger(app: App, call: Call) -> Answer:
     """Publish one event to one or more channels."""
+    _check_quota(app)
     fields = _json_object(call.body)
     _check_event(app, fields)
     if fields.get("channel") is None and fields.get("channels") is None:
@@ -82,6 +87,7 @@ def trigger(app: App, call: Call) -> Answer:
     note = f"{request.name} on {' '.join(names)}"
     if not request.info:
         return Answer(TriggerResult().to_dict(), note)
+    app.messages += 1
     return Answer(
         TriggerResult(channels={name: _attributes(app, name, request.info) for name in names}).to_dict(), note
     )
@@ -89,6 +95,7 @@ def trigger(app: App, call: Call) -> Answer:
 
 def trigger_batch(app: App, call: Call) -> Answer:
     """Publish several events, all or none of them."""
+    _check_quota(app)
     fields = _json_object(call.body)
     batch = fields.get("batch")
     if not isinstance(batch, list):
@@ -112,6 +119,7 @@ def trigger_batch(app: App, call: Call) -> Answer:
     note = " ".join(f"{event.name} on {event.channel}" for event in request.batch)
     if not any(event.info for event in request.batch):
         return Answer(TriggerBatchResult().to_dict(), note)
+    app.messages += sum(1 for event in request.batch if event.info)
     attributes = [_attributes(app, event.channel, event.info) for event in request.batch]
     return Answer(TriggerBatchResult(batch=tuple(attributes)).to_dict(), note)
 
@@ -121,12 +129,12 @@ def list_channels(app: App, call: Call) -> Answer:
     query = _Query(call)
     prefix = query.take("filter_by_prefix") or ""
     info = query.take_list("info")
-    query.end()
     # The request that a client would make knows the spec's rules for the parameters.
     _checked(channels.list_request, app.config.app_id, filter_by_prefix=prefix)
-    if any(name != "user_count" for name in info):
+    if not LIST_ATTRIBUTES.issuperset(info):
         raise ApiError(400, INVALID_INFO)
-    if info and not prefix.startswith("presence-"):
+    _check_counts(app, info)
+    if "user_count" in info and not prefix.startswith("presence-"):
         raise ApiError(
             400,
             "user_count may only be requested for presence channels - "
@@ -140,15 +148,13 @@ def get_channel(app: App, call: Call) -> Answer:
     """Get the state of one channel."""
     query = _Query(call)
     info = query.take_list("info")
-    query.end()
     name = _checked(check_channel_name, call.path["channel_name"], "channel_name")
     if not CHANNEL_ATTRIBUTES.issuperset(info):
         raise ApiError(400, INVALID_INFO)
     kind = channel_kind(name)
     if "user_count" in info and not kind.presence:
         raise ApiError(400, "Cannot retrieve the user count unless the channel is a presence channel")
-    if "subscription_count" in info and not app.config.subscription_counts:
-        raise ApiError(400, "Cannot retrieve the subscription count unless it is enabled for the app")
+    _check_counts(app, info)
     if "cache" in info and not kind.cache:
         raise ApiError(400, "Cannot retrieve the cache unless the channel is a cache channel")
     attributes = _attributes(app, name, info)
@@ -190,6 +196,7 @@ def channel_stats(app: App, call: Call) -> Answer:
 
 def trigger_channel_event(app: App, call: Call) -> Answer:
     """Publish one event the deprecated way: the body is the data itself."""
+    _check_quota(app)
     query = _Query(call)
     fields: dict[str, object] = {"name": query.take("name"), "data": _text(call.body)}
     socket_id = query.take("socket_id")
@@ -212,9 +219,10 @@ def terminate_connections(app: App, call: Call) -> Answer:
 
 
 def notify(app: App, call: Call) -> Answer:
-    """Take a push notification. There are no devices here."""
+    """Take a push notification. There are no devices here, but it is recorded."""
     _Query(call).end()
     request = _checked(NotifyRequest.from_dict, _known(NotifyRequest, _json_object(call.body)))
+    app.notify(request)
     return Answer(NotifyResult(number_of_subscribers=0).to_dict(), " ".join(request.interests), status=202)
 
 
@@ -259,6 +267,17 @@ def _attributes(app: App, name: str, info: Iterable[str]) -> ChannelAttributes:
     if "subscription_count" in info and app.config.subscription_counts and not name.startswith(USER_CHANNEL_PREFIX):
         subscription_count = 0 if channel is None else channel.subscription_count
     return ChannelAttributes(user_count=user_count, subscription_count=subscription_count)
+
+
+def _check_counts(app: App, info: Iterable[str]) -> None:
+    if "subscription_count" in info and not app.config.subscription_counts:
+        raise ApiError(400, "Cannot retrieve the subscription count unless it is enabled for the app")
+
+
+def _check_quota(app: App) -> None:
+    limit = app.config.max_messages
+    if limit is not None and app.messages >= limit:
+        raise ApiError(403, OVER_QUOTA_TEXT)
 
 
 def _check_event(app: App, fields: Mapping[str, object]) -> None:

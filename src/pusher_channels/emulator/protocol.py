@@ -21,6 +21,15 @@ from pusher_channels_rest.scalars import check_channel_data, check_channel_name,
 CLIENT_EVENT_PREFIX = "client-"
 
 
+class CloseError(Exception):
+    """The connection is closed with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
 class CommandError(Exception):
     """A command is refused with a ``pusher:error``; the connection stays."""
 
@@ -52,7 +61,12 @@ class Session:
             self._carry_out(text)
         except CommandError as error:
             self._app.log(f"{self._connection.socket_id} error: {error.message}")
+            self._app.feed.record("error", data=error.message, socket_id=self._connection.socket_id)
             self._connection.send(error_frame(error.message, error.code))
+        except CloseError as error:
+            self._app.log(f"{self._connection.socket_id} closed: {error.reason}")
+            self._app.feed.record("error", data=error.reason, socket_id=self._connection.socket_id)
+            self._app.close(self._connection, error.code, error.reason, tell=True)
 
     def _carry_out(self, text: str | None) -> None:
         if text is None:
@@ -143,13 +157,15 @@ class Session:
     # Users
 
     def _sign_in(self, data: Mapping[str, object]) -> None:
+        if not self._app.config.user_authentication:
+            raise CommandError("To sign in, you must enable user authentication in the settings of the app.")
         user_data = _required_text(data, "user_data")
         try:
             check_signin_auth(
                 self._app.config, data.get("auth"), socket_id=self._connection.socket_id, user_data=user_data
             )
         except InvalidAuthError as error:
-            raise CommandError(str(error)) from None
+            raise CloseError(4009, str(error)) from None
         limit = self._app.config.max_watchlist
         user, is_cut = _parse_user(user_data, limit)
         current = self._connection.user
@@ -238,7 +254,7 @@ def _parse_user(user_data: str, max_watchlist: int) -> tuple[SigninUser, bool]:
     """Return the user, and whether the watchlist was cut: too long a one is no reason to refuse the user."""
     fields = parse_object(user_data)
     if fields is None:
-        raise CommandError("Invalid user_data: it must be a JSON object")
+        raise CloseError(4009, "Invalid user_data: it must be a JSON object")
     watchlist = fields.get("watchlist")
     is_cut = isinstance(watchlist, list) and len(cast("list[object]", watchlist)) > max_watchlist
     if is_cut:
@@ -246,4 +262,4 @@ def _parse_user(user_data: str, max_watchlist: int) -> tuple[SigninUser, bool]:
     try:
         return SigninUser.from_dict(fields), is_cut
     except InvalidArgumentError as error:
-        raise CommandError(f"Invalid user_data: {error}") from None
+        raise CloseError(4009, f"Invalid user_data: {error}") from None

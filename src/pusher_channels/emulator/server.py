@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from pusher_channels.emulator import config as defaults
-from pusher_channels.emulator.app import App, PublishedEvent
+from pusher_channels.emulator.app import App, PublishedEvent, PublishedNotification
 from pusher_channels.emulator.asgi import make_asgi_app
 from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
+from pusher_channels.emulator.controls import Controls, Fault, PlannedFault
+from pusher_channels.emulator.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 BACKLOG = 2048
 MAX_MESSAGE_BYTES = 1024 * 1024
-PONG_TIMEOUT = 30
 KEEP_ALIVE = 75
 CLOSE_GRACE = 0.2
 """How long clients get to answer a close before their sockets are shut."""
@@ -52,6 +52,7 @@ class Emulator:
         port: int = 0,
         webhook_url: str | None = None,
         apps: Sequence[AppConfig] | None = None,
+        capacity: int | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         """Describe a server. It starts with `start`, or as a context manager.
@@ -64,6 +65,7 @@ class Emulator:
             port: The port, or 0 for a free one.
             webhook_url: Where webhooks are sent, if anywhere.
             apps: Apps with settings of their own, in place of the one that the other arguments describe.
+            capacity: How many connections all apps may have together before new ones are closed with 4100.
             log: Called with one line for each request and event, on the server's thread.
 
         Raises:
@@ -82,8 +84,10 @@ class Emulator:
         self.host = host
         self._port = port
         self._log = log
+        self._controls = Controls(capacity)
         self._running: _Running | None = None
         self._published: tuple[PublishedEvent, ...] = ()
+        self._notifications: tuple[PublishedNotification, ...] = ()
 
     def __repr__(self) -> str:
         return f"Emulator(host={self.host!r}, port={self.port}, apps={[app.app_id for app in self.apps]})"
@@ -108,9 +112,53 @@ class Emulator:
         return f"ws://{self._netloc}/app/{quote(self.apps[0].key, safe='')}?protocol=7"
 
     @property
+    def console_url(self) -> str:
+        """The page that shows what happens. It answers on this machine only, to nobody else's pages."""
+        return f"http://{self._netloc}/console"
+
+    @property
     def published(self) -> tuple[PublishedEvent, ...]:
         """What the HTTP API took in this run or, when it is stopped, in the last one: all apps, oldest first."""
         return self._published if self._running is None else self._running.published()
+
+    def events(self, *, channel: str | None = None, name: str | None = None) -> tuple[PublishedEvent, ...]:
+        """Return what of `published` is of the channel, and has the name. None is any."""
+        return tuple(
+            event for event in self.published if channel in (None, event.channel) and name in (None, event.name)
+        )
+
+    @property
+    def notifications(self) -> tuple[PublishedNotification, ...]:
+        """The push notifications that the HTTP API took, as `published` has the events."""
+        return self._notifications if self._running is None else self._running.notifications()
+
+    @property
+    def clock_offset(self) -> float:
+        """How many seconds the server's clock is ahead, for the age of requests and the time of webhooks."""
+        return self._controls.clock_offset
+
+    @clock_offset.setter
+    def clock_offset(self, seconds: float) -> None:
+        self._controls.clock_offset = seconds
+
+    def fail_next(self, fault: Fault, *, times: int = 1, path: str | None = None, delay: float = 1.0) -> None:
+        """Let the next requests of the HTTP API fail. Several faults happen one after another.
+
+        Args:
+            fault: What happens.
+            times: To how many requests.
+            path: The end of their path, such as ``/events``. None is any.
+            delay: How many seconds a slow answer takes.
+        """
+        self._controls.faults.add(PlannedFault(fault, times, path, delay))
+
+    def clear(self) -> None:
+        """Forget what was published, and the faults that are still to come. Set the clock right."""
+        self._controls.faults.clear()
+        self._controls.clock_offset = 0.0
+        self._published = self._notifications = ()
+        if self._running is not None:
+            self._running.clear()
 
     @property
     def _netloc(self) -> str:
@@ -126,7 +174,7 @@ class Emulator:
         """
         if self._running is not None:
             raise RuntimeError("this emulator is running already")
-        self._running = _Running(self.apps, self.host, self._port, self._log or _no_log)
+        self._running = _Running(self.apps, self.host, self._port, self._controls, self._log or _no_log)
         return self
 
     def stop(self) -> None:
@@ -134,7 +182,7 @@ class Emulator:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
-            self._published = running.published()
+            self._published, self._notifications = running.published(), running.notifications()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -160,10 +208,14 @@ def _no_log(_: str) -> None:
 class _Running:
     """One run of an emulator, from the bound socket to the joined thread."""
 
-    def __init__(self, apps: Sequence[AppConfig], host: str, port: int, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, apps: Sequence[AppConfig], host: str, port: int, controls: Controls, log: Callable[[str], None]
+    ) -> None:
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
+        self._host = host
         self._configs = apps
+        self._controls = controls
         self._log = log
         self._apps: tuple[App, ...] = ()
         self._started: Future[None] = Future()
@@ -177,6 +229,15 @@ class _Running:
         # Copying a list is one step to other threads, so this needs no word with the loop.
         events = [event for app in self._apps for event in tuple(app.published)]
         return tuple(sorted(events, key=lambda event: event.time))
+
+    def notifications(self) -> tuple[PublishedNotification, ...]:
+        entries = [entry for app in self._apps for entry in tuple(app.notifications)]
+        return tuple(sorted(entries, key=lambda entry: entry.time))
+
+    def clear(self) -> None:
+        for app in self._apps:
+            app.published.clear()
+            app.notifications.clear()
 
     def stop(self) -> None:
         if self._loop is not None:
@@ -198,16 +259,15 @@ class _Running:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._apps = tuple(App(config, self._log) for config in self._configs)
+        self._apps = tuple(App(config, self._log, self._controls.time) for config in self._configs)
         config = uvicorn.Config(
-            make_asgi_app(self._apps, self._log),
+            make_asgi_app(self._apps, self._controls, self._log, self._host),
             loop="asyncio",
-            http=H11Protocol,
-            ws=WebSocketsSansIOProtocol,
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,
-            ws_ping_interval=min(app.activity_timeout for app in self._configs),
-            ws_ping_timeout=PONG_TIMEOUT,
+            ws_ping_interval=None,  # the protocol has a ping of its own
             interface="asgi3",
             lifespan="off",
             workers=1,

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import time
 from collections.abc import Callable, Coroutine, Hashable
 
 import attrs
 import httpx
 
 from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
+from pusher_channels.emulator.console_feed import Delivery, Feed
 from pusher_channels.emulator.frames import to_json
 from pusher_channels_rest.models import WebhookBody
 from pusher_channels_rest.webhooks import WebhookEvent
 
 Log = Callable[[str], None]
+Clock = Callable[[], float]
 
 
 @attrs.frozen
@@ -29,16 +30,17 @@ class Webhook:
     body: bytes
     headers: dict[str, str] = attrs.field(repr=False)
     names: tuple[str, ...]
+    delivery: Delivery = attrs.field(eq=False, repr=False)
 
 
 class WebhookSender:
     """An app's webhooks: what happened goes in, signed requests go out to each endpoint."""
 
-    def __init__(self, config: AppConfig, log: Log) -> None:
+    def __init__(self, config: AppConfig, log: Log, clock: Clock, feed: Feed) -> None:
         self._loop = asyncio.get_running_loop()
         self._delay = config.webhook_delay
         self._delayed: dict[Hashable, asyncio.TimerHandle] = {}
-        self._queues = tuple(_EndpointQueue(config, endpoint, log) for endpoint in config.webhooks)
+        self._queues = tuple(_EndpointQueue(config, endpoint, log, clock, feed) for endpoint in config.webhooks)
 
     def emit(self, event: WebhookEvent) -> None:
         """Send the event in the next webhook."""
@@ -47,6 +49,8 @@ class WebhookSender:
 
     def emit_later(self, key: Hashable, event: WebhookEvent) -> None:
         """Send the event after the app's delay, unless `cancel` is called for the key before."""
+        if not self._queues:
+            return
 
         def emit() -> None:
             del self._delayed[key]
@@ -74,8 +78,10 @@ class WebhookSender:
 class _EndpointQueue:
     """One endpoint's events. First attempts go one after another, so that a receiver sees them in order."""
 
-    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, log: Log) -> None:
+    def __init__(self, config: AppConfig, endpoint: WebhookEndpoint, log: Log, clock: Clock, feed: Feed) -> None:
+        self._feed = feed
         self._config = config
+        self._clock = clock
         self._endpoint = endpoint
         # No proxy: a development server's webhooks go to the developer's own machine.
         self._client = httpx.AsyncClient(timeout=config.webhook_timeout, trust_env=False)
@@ -114,14 +120,16 @@ class _EndpointQueue:
             self._flush_timer.cancel()
             self._flush_timer = None
         events, self._batch = tuple(self._batch), []
-        body = to_json(WebhookBody(time_ms=time.time_ns() // 1_000_000, events=events).to_dict()).encode()
+        body = to_json(WebhookBody(time_ms=int(self._clock() * 1000), events=events).to_dict()).encode()
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "pusher-webhooks",
             "X-Pusher-Key": self._config.key,
             "X-Pusher-Signature": hmac.digest(self._config.secret.encode(), body, "sha256").hex(),
         }
-        self._ready.put_nowait(Webhook(self._endpoint.url, body, headers, tuple(event.name for event in events)))
+        names = tuple(event.name for event in events)
+        delivery = self._feed.deliver(self._endpoint.url, names, body)
+        self._ready.put_nowait(Webhook(self._endpoint.url, body, headers, names, delivery))
 
     async def _send_in_order(self) -> None:
         while True:
@@ -139,12 +147,15 @@ class _EndpointQueue:
                 return
             delay *= 2
         self._log(f"webhook given up: {' '.join(webhook.names)}")
+        self._feed.gave_up(webhook.delivery)
 
     async def _attempt(self, webhook: Webhook) -> bool:
         try:
             response = await self._client.post(webhook.url, content=webhook.body, headers=webhook.headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._log(f"webhook {webhook.url} failed ({type(error).__name__}): {' '.join(webhook.names)}")
+            self._feed.attempted(webhook.delivery, type(error).__name__, is_success=False)
             return False
         self._log(f"webhook {webhook.url} {response.status_code}: {' '.join(webhook.names)}")
+        self._feed.attempted(webhook.delivery, str(response.status_code), is_success=response.is_success)
         return response.is_success
