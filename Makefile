@@ -25,13 +25,13 @@ demo: $(VENV)/installed  ## Publish through a local server and watch the events 
 	$(BIN)/python -m examples.demo
 
 test: $(VENV)/installed  ## Unit, vector, generator, contract and end-to-end tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/peers $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/peers --ignore=tests/browser $(TESTS)
 
 soak: $(VENV)/installed  ## Fuzz the local server with 10,000 examples of each kind
 	SOAK=1 $(BIN)/python -m pytest tests/emulator/test_fuzz.py $(TESTS)
 
-test-peers: $(VENV)/installed node_modules/installed  ## The same inputs through the official libraries, and soketi
-	$(BIN)/python -m pytest tests/peers $(TESTS)
+test-peers: $(VENV)/installed node_modules/installed  ## The official libraries, soketi, and a real browser
+	$(BIN)/python -m pytest tests/peers tests/browser $(TESTS)
 
 lint: $(VENV)/installed node_modules/installed  ## ruff, mypy --strict, pyright strict, and a linter for the spec
 	$(BIN)/ruff check .
