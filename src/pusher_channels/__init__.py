@@ -14,6 +14,7 @@ from pusher_channels._version import __version__
 if TYPE_CHECKING:
     from httpx import Timeout
 
+    from pusher_channels._attempts import Attempt
     from pusher_channels._auth import SignatureAuth
     from pusher_channels._builder import Event
     from pusher_channels._transport import RawResponse
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 # Where each name comes from; tests/unit/test_exports.py holds it against the imports above.
 _SOURCES = {
     "httpx": ("Timeout",),
+    "pusher_channels._attempts": ("Attempt",),
     "pusher_channels._auth": ("SignatureAuth",),
     "pusher_channels._builder": ("Event",),
     "pusher_channels._transport": ("RawResponse",),
@@ -137,6 +139,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AsyncPusher",
+    "Attempt",
     "AuthenticationError",
     "BadRequestError",
     "BatchEvent",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx
+
+    from pusher_channels._attempts import Attempt
+
+    Hook = Callable[[Attempt], None]
 
 _APP_ID = re.compile(r"[A-Za-z0-9._~-]+")
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
@@ -120,12 +124,17 @@ class Hosts:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All that a transport needs to know; ``with_options`` changes some of it."""
+    """All that a transport needs to know; ``with_options`` changes some of it. A deadline of infinity is none."""
 
     credentials: Credentials
     hosts: Hosts
     limits: Limits
     timeout: httpx.Timeout | float
+    deadline: float
+    max_retries: int
+    retry_unsafe: bool
+    on_request: Hook | None
+    on_response: Hook | None
     headers: Mapping[str, str]
     proxy: str | httpx.URL | httpx.Proxy | None = attrs.field(repr=False)  # may hold a password
     verify: bool | ssl.SSLContext
@@ -133,8 +142,7 @@ class Settings:
 
 def check_hosts(*, cluster: object, host: object, port: object, ssl: object, push_notification_host: object) -> Hosts:
     """Decide the hosts: an explicit one beats the cluster."""
-    if not isinstance(ssl, bool):
-        raise ConfigurationError("ssl", "must be True or False")
+    check_flag(ssl, "ssl")
     explicit = None if host is None else _check_host(host, "host")
     if port is not None and (not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535):
         raise ConfigurationError("port", "must be an int from 1 to 65535")
@@ -154,7 +162,7 @@ def check_hosts(*, cluster: object, host: object, port: object, ssl: object, pus
         api=api,
         explicit=api if explicit is not None else None,
         by_option={"push_notification_host": push},
-        ssl=ssl,
+        ssl=ssl is True,
     )
 
 
@@ -185,6 +193,48 @@ def check_timeout(timeout: object) -> httpx.Timeout | float:
     if type(timeout).__name__ == "Timeout" and hasattr(timeout, "as_dict"):  # without importing httpx for it
         return timeout  # type: ignore[return-value]
     raise ConfigurationError("timeout", _SECONDS)
+
+
+def check_deadline(deadline: object) -> float:
+    """Return the deadline in seconds, infinite for None."""
+    if deadline is None:
+        return math.inf
+    if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not deadline > 0:
+        raise ConfigurationError("deadline", "must be a number of seconds above 0, or None")
+    return deadline
+
+
+def check_max_retries(max_retries: object) -> int:
+    """Check the number of retries."""
+    if not isinstance(max_retries, int) or isinstance(max_retries, bool) or max_retries < 0:
+        raise ConfigurationError("max_retries", "must be an int, 0 or more")
+    return max_retries
+
+
+def check_flag(value: object, option: str) -> bool:
+    """Check an option that is True or False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(option, "must be True or False")
+    return value
+
+
+def check_hook(hook: Hook | None, option: str) -> Hook | None:
+    """Check a function that is called with each attempt."""
+    if hook is not None and not callable(hook):
+        raise ConfigurationError(option, "must be callable with an Attempt")
+    return hook
+
+
+def check_proxy(proxy: object) -> None:
+    """Check a proxy given as text, as far as this goes without loading httpx."""
+    if isinstance(proxy, str):
+        try:
+            parts = urlsplit(proxy)
+            good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ConfigurationError("proxy", "must be a URL such as http://proxy.example:3128")
 
 
 def check_headers(headers: object) -> dict[str, str]:
@@ -235,6 +285,7 @@ def check_http_client(client: object, kind: str, *, proxy: object, verify: objec
             raise ConfigurationError("http_client", f"must be an httpx.{kind}")
         if proxy is not None or verify is not True:
             raise ConfigurationError("http_client", "already decides proxy and verify: give those to it instead")
+    check_proxy(proxy)
     if not isinstance(verify, bool):
         import ssl
 
