@@ -12,6 +12,8 @@ import aiohttp
 import httpx
 import yarl
 
+from pusher_channels._answers import MAX_BODY, AnswerTooLargeError
+
 # The first entry that fits decides. Only what is certainly raised before the request was written may become a connect
 # error: whoever retries a POST relies on it. (ServerDisconnectedError as a ConnectTimeout would send a trigger twice.)
 _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
@@ -29,6 +31,7 @@ _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 )
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # those aiohttp would add by itself
 _LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=15.0)
+_EXACTLY = 1e9  # aiohttp rounds longer timeouts than this up to whole seconds
 
 
 class _Pool:
@@ -36,7 +39,12 @@ class _Pool:
 
     def __init__(self, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         self.slots = asyncio.Semaphore(limits.max_connections or 2**31)
-        connector = aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=limits.keepalive_expiry or 3600)
+        connector = aiohttp.TCPConnector(
+            ssl=context,
+            limit=0,
+            keepalive_timeout=limits.keepalive_expiry or 3600,
+            timeout_ceil_threshold=_EXACTLY,
+        )
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -64,11 +72,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def _pool(self) -> _Pool:
         """The running loop's pool: connections cannot move between loops, but a client may outlive `asyncio.run`."""
         loop = asyncio.get_running_loop()
-        if loop not in self._pools:
-            for old in [other for other in self._pools if other.is_closed()]:
-                await self._pools.pop(old).session.close()
-            self._pools[loop] = _Pool(self._context, self._limits)
-        return self._pools[loop]
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _Pool(self._context, self._limits)
+            for other in [other for other in list(self._pools) if other.is_closed()]:
+                if (old := self._pools.pop(other, None)) is not None:  # another thread's loop may look here too
+                    await old.session.close()
+        return pool
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeout: dict[str, float | None] = request.extensions.get("timeout", {})
@@ -89,23 +99,27 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 headers=headers,
                 data=body or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(connect=timeout.get("connect"), sock_read=timeout.get("read")),
+                timeout=aiohttp.ClientTimeout(
+                    connect=timeout.get("connect"), sock_read=timeout.get("read"), ceil_threshold=_EXACTLY
+                ),
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
             ) as response:
-                content = await response.read()
+                content = await _read(response)
+                reason = (response.reason or "").encode("ascii", "replace")
+                return httpx.Response(
+                    response.status,
+                    headers=list(response.raw_headers),
+                    stream=httpx.ByteStream(content),
+                    extensions={"http_version": b"HTTP/1.1", "reason_phrase": reason},
+                )
         except aiohttp.ClientError as error:
-            kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
-            raise kind(str(error), request=request) from error
+            failure = _translated(error)
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
         finally:
             pool.slots.release()
-        reason = (response.reason or "").encode("ascii", "replace")
-        return httpx.Response(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=httpx.ByteStream(content),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": reason},
-        )
+        # Not where it was caught: aiohttp's errors hold the signed URL, so none may become the context of this one.
+        raise failure from cause
 
     async def aclose(self) -> None:
         here = asyncio.get_running_loop()
@@ -116,6 +130,27 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             else:
                 with suppress(RuntimeError):  # the other loop stopped in this moment
                     asyncio.run_coroutine_threadsafe(pool.session.close(), loop)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for part in response.content.iter_any():
+        content += part
+        if len(content) > MAX_BODY:
+            raise AnswerTooLargeError
+    return bytes(content)
+
+
+def _translated(error: aiohttp.ClientError) -> httpx.TransportError:
+    """Return httpx's error for aiohttp's, without the URL that some of aiohttp's messages quote."""
+    kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    if isinstance(error, aiohttp.ClientResponseError):
+        return kind(f"{error.status} {error.message}")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return kind("no connection in time")
+    if isinstance(error, aiohttp.InvalidURL):
+        return kind("the URL cannot be used")
+    return kind(str(error))
 
 
 class AiohttpClient(httpx.AsyncClient):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from urllib.parse import quote
 
 import httpx
@@ -26,6 +27,8 @@ class SignatureAuth(httpx.Auth):
         self._key = key
         self._secret = secret if isinstance(secret, Secret) else Secret(secret)
         self._clock = clock
+        for logger in _LOGGERS:
+            logger.addFilter(_REDACT)  # adding the same filter again changes nothing
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request (called by httpx)."""
@@ -41,10 +44,12 @@ class SignatureAuth(httpx.Auth):
             timestamp=int(self._clock()),
         )
         request.url = unsigned.copy_with(query=encode_query(signed))
+        _under_way.set(signed[-1][1])
         try:
             yield request
         finally:
             request.url = unsigned
+            _under_way.set("")
 
 
 def encode_query(pairs: list[tuple[str, str]]) -> bytes:
@@ -52,24 +57,18 @@ def encode_query(pairs: list[tuple[str, str]]) -> bytes:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs).encode("ascii")
 
 
-class _RedactSignedUrls(logging.Filter):
-    """Takes the signature out of httpx's own request log line."""
+_under_way: ContextVar[str] = ContextVar("signature_under_way", default="")
+
+
+class _Redact(logging.Filter):
+    """Takes the signature out of what httpx and httpcore log of our request: its URL, and echoes in answer headers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(map(_redacted, record.args))
+        signature = _under_way.get()
+        if signature and signature in (message := record.getMessage()):
+            record.msg, record.args = message.replace(signature, "[redacted]"), ()
         return True
 
 
-def _redacted(value: object) -> object:
-    if isinstance(value, httpx.URL) and b"auth_signature=" in value.query:
-        return str(value.copy_with(query=None)) + "?[signed]"
-    return value
-
-
-_REDACT_SIGNED_URLS = _RedactSignedUrls()
-
-
-def redact_httpx_log() -> None:
-    """Keep signatures out of the "httpx" logger. Adding the same filter again changes nothing."""
-    logging.getLogger("httpx").addFilter(_REDACT_SIGNED_URLS)
+_REDACT = _Redact()
+_LOGGERS = [logging.getLogger(name) for name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.proxy")]

@@ -59,6 +59,7 @@ class Pool(Generic[ClientT]):
     def __init__(self, given: ClientT | None) -> None:
         self._given = given
         self._made: tuple[int, ClientT] | None = None
+        self._inherited: list[object] = []
         self._closed = False
         self._lock = Lock()
         self.budget = RetryBudget()
@@ -68,30 +69,35 @@ class Pool(Generic[ClientT]):
     def client(self, make: Callable[[], ClientT]) -> ClientT:
         """Return the client of this process.
 
-        A forked child makes its own: two processes that write to one socket would mix up their requests. The
-        parent's is not closed there, since closing it would end the TLS connection for the parent too.
+        A forked child makes its own: two processes that write to one socket would mix up their requests.
 
         Raises:
             PusherError: The client was closed.
         """
-        if self._closed:
-            raise PusherError("the client is closed")
-        if self._given is not None:
-            return self._given
         made = self._made
-        if made is None or made[0] != os.getpid():
-            with self._lock:
-                made = self._made
-                if made is None or made[0] != os.getpid():
-                    made = self._made = (os.getpid(), make())
-        return made[1]
+        if made is not None and made[0] == os.getpid():
+            return made[1]
+        with self._lock:
+            if self._closed:
+                raise PusherError("the client is closed")
+            if self._given is not None:
+                return self._given
+            made = self._made
+            if made is None or made[0] != os.getpid():
+                # The parent's is neither closed nor dropped: either would end its TLS connections, or take them out
+                # of the parent's event loop, which shares its epoll with the child.
+                self._inherited.append(made)
+                made = self._made = (os.getpid(), make())
+            return made[1]
 
     def close(self) -> ClientT | None:
         """Refuse further use, and return the client that is to be closed."""
         with self._lock:
             self._closed = True
+            if self._made is None or self._made[0] != os.getpid():
+                return None
             made, self._made = self._made, None
-        return made[1] if made is not None and made[0] == os.getpid() else None
+            return made[1]
 
     def renew_locks(self) -> None:
         """Replace the locks: in a forked child, one that another thread held would never be released."""

@@ -11,15 +11,17 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 import attrs
 import httpx
 
 from pusher_channels import _retry
+from pusher_channels._answers import RawResponse as RawResponse
+from pusher_channels._answers import aread_answer, read_answer
 from pusher_channels._attempts import Attempt, tell
-from pusher_channels._auth import SignatureAuth, redact_httpx_log
+from pusher_channels._auth import SignatureAuth
 from pusher_channels._config import Settings
 from pusher_channels._encryption import refuse_plaintext
 from pusher_channels._pool import Clock, Pool
@@ -50,23 +52,8 @@ _log = logging.getLogger("pusher_channels")
 
 
 @attrs.frozen
-class RawResponse:
-    """An answer as it came, of a status in the 200s.
-
-    Attributes:
-        status_code: The HTTP status.
-        headers: The headers, their names in any case.
-        content: The body, decompressed.
-    """
-
-    status_code: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-@attrs.frozen
 class _Send:
-    """Ask for one attempt: the outcome is the response, or the error that befell it."""
+    """Ask for one attempt: the outcome is the answer, or the error that befell it."""
 
     request: httpx.Request
     auth: SignatureAuth
@@ -78,8 +65,10 @@ class _Wait:
     seconds: float
 
 
-_Outcome = httpx.Response | Exception | None
-_Exchange = Generator[_Send | _Wait, _Outcome, httpx.Response]
+_Outcome = RawResponse | Exception | None
+_Exchange = Generator[_Send | _Wait, _Outcome, RawResponse]
+# What an attempt may fail with. ValueError: a host name that cannot be one, a redirect's URL that is none.
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 class _BaseTransport(Generic[ClientT]):
@@ -88,7 +77,6 @@ class _BaseTransport(Generic[ClientT]):
         self._pool = pool
         self._auth = self._signer(pool.clock.now)
         self._origins: dict[Server, httpx.URL] = {}
-        redact_httpx_log()
 
     @property
     def app_id(self) -> str:
@@ -122,7 +110,7 @@ class _BaseTransport(Generic[ClientT]):
         return self._prepare(operation.server, operation.method, request.path, request.query, request.body)
 
     def _exchange(self, request: httpx.Request, *, idempotent: bool) -> _Exchange:
-        """Get a successful response, or raise: the logic of a call, without the I/O."""
+        """Get a successful answer, or raise: the logic of a call, without the I/O."""
         settings, pool = self._settings, self._pool
         ends = time.monotonic() + settings.deadline
         repeatable = idempotent or settings.retry_unsafe
@@ -134,25 +122,25 @@ class _BaseTransport(Generic[ClientT]):
             tell(settings.on_request, attempt)
             clock = time.perf_counter()
             outcome = yield _Send(request, auth, self._limit_attempt(request, ends))
-            response = outcome if isinstance(outcome, httpx.Response) else None
+            answer = outcome if isinstance(outcome, RawResponse) else None
             error = _error_of(request, outcome)
-            status = None if response is None else response.status_code
+            status = None if answer is None else answer.status_code
             attempt = attrs.evolve(attempt, seconds=time.perf_counter() - clock, status_code=status, error=error)
             _log.debug("%s", attempt)
             tell(settings.on_response, attempt)
-            if response is not None and error is None:
+            if answer is not None and error is None:
                 pool.budget.earn()
                 if offset is not None:
                     pool.clock.offset = offset
-                return response
-            if offset is None and response is not None:
-                offset = _retry.server_offset(request, response)
+                return answer
+            if offset is None and answer is not None:
+                offset = _retry.server_offset(request, answer)
                 if offset is not None:
                     _log.warning("the server's clock is %+.0f s off the local one: signing again with its time", offset)
                     auth = self._signer(Clock(offset).now)
                     continue
             again = retries < settings.max_retries and _retry.may_repeat(outcome, repeatable=repeatable)
-            wait = _retry.wait_before(retries, response) if again else 0.0
+            wait = _retry.wait_before(retries, answer) if again else 0.0
             if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
                 raise error from (outcome if isinstance(outcome, Exception) else None)
             retries += 1
@@ -175,9 +163,9 @@ class _BaseTransport(Generic[ClientT]):
         request.extensions = {"timeout": parts}
         return total
 
-    def _decode(self, request: Request[T], sent: httpx.Request, response: httpx.Response) -> T:
+    def _decode(self, request: Request[T], sent: httpx.Request, answer: RawResponse) -> T:
         try:
-            return request.operation.decode(response.content)
+            return request.operation.decode(answer.content)
         except ResponseDecodeError as error:
             error.request = _info(sent)
             raise
@@ -189,14 +177,13 @@ class Transport(_BaseTransport[httpx.Client]):
     def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        response = self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
-        return self._decode(request, prepared, response)
+        answer = self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        return self._decode(request, prepared, answer)
 
     def request(self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        response = self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
-        return RawResponse(response.status_code, response.headers, response.content)
+        return self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
@@ -204,29 +191,29 @@ class Transport(_BaseTransport[httpx.Client]):
         if client is not None:
             client.close()
 
-    def _carry_out(self, exchange: _Exchange) -> httpx.Response:
+    def _carry_out(self, exchange: _Exchange) -> RawResponse:
         outcome: _Outcome = None
         while True:
             try:
                 step = exchange.send(outcome)
             except StopIteration as stop:
-                response: httpx.Response = stop.value
-                return response
+                answer: RawResponse = stop.value
+                return answer
             if isinstance(step, _Wait):
                 time.sleep(step.seconds)
                 outcome = None
             else:
                 outcome = self._attempt(step)
 
-    def _attempt(self, step: _Send) -> httpx.Response | Exception:
+    def _attempt(self, step: _Send) -> RawResponse | Exception:
         from pusher_channels._sync_client import attempt_limit
 
         client = self._client()
         try:
             with attempt_limit(step.seconds):
-                return client.send(step.request, auth=step.auth, follow_redirects=False)
-        except (httpx.HTTPError, OSError) as error:
-            return error
+                return read_answer(client.send(step.request, auth=step.auth, follow_redirects=False, stream=True))
+        except _FAILURES as error:
+            return _scrubbed(error)
         except RuntimeError as error:
             raise _closed_error(client, error) from error
 
@@ -248,16 +235,15 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
     async def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        response = await self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
-        return self._decode(request, prepared, response)
+        answer = await self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        return self._decode(request, prepared, answer)
 
     async def request(
         self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None
     ) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        response = await self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
-        return RawResponse(response.status_code, response.headers, response.content)
+        return await self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
@@ -265,27 +251,28 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
         if client is not None:
             await client.aclose()
 
-    async def _carry_out(self, exchange: _Exchange) -> httpx.Response:
+    async def _carry_out(self, exchange: _Exchange) -> RawResponse:
         outcome: _Outcome = None
         while True:
             try:
                 step = exchange.send(outcome)
             except StopIteration as stop:
-                response: httpx.Response = stop.value
-                return response
+                answer: RawResponse = stop.value
+                return answer
             if isinstance(step, _Wait):
                 await asyncio.sleep(step.seconds)
                 outcome = None
             else:
                 outcome = await self._attempt(step)
 
-    async def _attempt(self, step: _Send) -> httpx.Response | Exception:
+    async def _attempt(self, step: _Send) -> RawResponse | Exception:
         client = self._client()
         try:
             async with asyncio.timeout(step.seconds):
-                return await client.send(step.request, auth=step.auth, follow_redirects=False)
-        except (httpx.HTTPError, OSError) as error:
-            return error
+                response = await client.send(step.request, auth=step.auth, follow_redirects=False, stream=True)
+                return await aread_answer(response)
+        except _FAILURES as error:
+            return _scrubbed(error)
         except RuntimeError as error:
             raise _closed_error(client, error) from error
 
@@ -309,16 +296,30 @@ def _info(request: httpx.Request) -> RequestInfo:
 def _error_of(request: httpx.Request, outcome: _Outcome) -> APIError | None:
     """Return what to raise for an attempt's outcome, or None for a success."""
     info = _info(request)
-    if isinstance(outcome, httpx.Response):
-        if outcome.is_success:
+    if isinstance(outcome, RawResponse):
+        if 200 <= outcome.status_code <= 299:
             return None
-        # Servers echo what was sent: a 401 quotes the signature, a redirect repeats the query.
-        headers = [(name, _SIGNATURE.sub("[redacted]", value)) for name, value in outcome.headers.items()]
-        body = _SIGNATURE.sub("[redacted]", outcome.text)
+        # Servers echo what was sent: a 401 quotes the signature, a redirect repeats the query. The charset is not the
+        # server's to choose: Python has codecs that decompress, or fail.
+        headers = [(name.encode(), _redacted(value).encode()) for name, value in outcome.headers.items()]
+        body = _redacted(outcome.content.decode(errors="replace"))
         return status_error(outcome.status_code, body, httpx.Headers(headers), request=info)
     kind = APITimeoutError if isinstance(outcome, (httpx.TimeoutException, TimeoutError)) else APIConnectionError
-    reason = _SIGNATURE.sub("[redacted]", str(outcome)) or type(outcome).__name__
+    reason = str(outcome) or type(outcome).__name__
     return kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=info)
+
+
+def _scrubbed(error: Exception) -> Exception:
+    """Take echoes of the signature out of an error and of those that led to it: some quote what the server sent."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(_redacted(part) if isinstance(part, str) else part for part in link.args)
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _redacted(text: str) -> str:
+    return _SIGNATURE.sub("[redacted]", text)
 
 
 def _closed_error(client: httpx.Client | httpx.AsyncClient, error: RuntimeError) -> Exception:

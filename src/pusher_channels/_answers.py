@@ -1,0 +1,90 @@
+"""What came back, read whole and with a limit: no server can fill our memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+import attrs
+import httpx
+
+MAX_BODY = 32 * 1024 * 1024
+"""Bytes of a body, also after decompression. The largest real answers, lists of channels, are far below."""
+
+
+@attrs.frozen
+class RawResponse:
+    """An answer as it came, of a status in the 200s.
+
+    Attributes:
+        status_code: The HTTP status.
+        headers: The headers, their names in any case.
+        content: The body, decompressed.
+    """
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class AnswerTooLargeError(httpx.HTTPError):
+    """The body is larger than we take."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the answer's body is larger than {MAX_BODY} bytes")
+
+
+class _Body:
+    """Gathers a body from its parts as they come."""
+
+    def __init__(self, headers: httpx.Headers) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        coding: str = headers.get("content-encoding", "").strip().lower()
+        # We ask for no compression. Some gateways compress all the same; several codings at once, which multiply, are a
+        # bomb and nothing else.
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in ("gzip", "x-gzip", "deflate") else None
+        if self._inflate is None and coding not in ("", "identity"):
+            raise httpx.DecodingError("the answer has a content coding that was not asked for")
+
+    def add(self, part: bytes) -> None:
+        if self._inflate is not None:
+            try:
+                part = self._inflate.decompress(part, MAX_BODY + 1 - self._size)
+            except zlib.error as error:
+                raise httpx.DecodingError("the compressed body is damaged") from error
+        self._size += len(part)
+        if self._size > MAX_BODY:
+            raise AnswerTooLargeError
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        if self._inflate is not None and self._parts and not self._inflate.eof:
+            raise httpx.DecodingError("the compressed body is cut off")
+        return b"".join(self._parts)
+
+
+def read_answer(response: httpx.Response) -> RawResponse:
+    """Read a streamed response to its end."""
+    try:
+        if response.is_stream_consumed:  # by a transport of the caller's own
+            return RawResponse(response.status_code, response.headers, response.content)
+        body = _Body(response.headers)
+        for part in response.iter_raw():
+            body.add(part)
+        return RawResponse(response.status_code, response.headers, body.whole())
+    finally:
+        response.close()
+
+
+async def aread_answer(response: httpx.Response) -> RawResponse:
+    """Do the same for the async client."""
+    try:
+        if response.is_stream_consumed:
+            return RawResponse(response.status_code, response.headers, response.content)
+        body = _Body(response.headers)
+        async for part in response.aiter_raw():
+            body.add(part)
+        return RawResponse(response.status_code, response.headers, body.whole())
+    finally:
+        await response.aclose()
