@@ -105,6 +105,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
             ) as response:
+                if response.status < 200:
+                    raise httpx.RemoteProtocolError(f"unexpected status {response.status}")
                 content = await _read(response)
                 reason = (response.reason or "").encode("ascii", "replace")
                 return httpx.Response(
@@ -145,7 +147,9 @@ def _translated(error: aiohttp.ClientError) -> httpx.TransportError:
     """Return httpx's error for aiohttp's, without the URL that some of aiohttp's messages quote."""
     kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
     if isinstance(error, aiohttp.ClientResponseError):
-        return kind(f"{error.status} {error.message}")
+        return kind(" ".join(f"{error.status} {error.message}".split()))
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return kind("the server closed the connection before its answer was complete")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return kind("no connection in time")
     if isinstance(error, aiohttp.InvalidURL):

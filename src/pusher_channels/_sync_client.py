@@ -53,11 +53,19 @@ def _left(timeout: float | None, error: type[httpcore.TimeoutException]) -> floa
 class _LimitedStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._opens_tunnel = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        try:
+            return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        except httpcore.ReadTimeout as error:
+            if self._opens_tunnel:  # only a proxy was asked for a connection so far: the request was not sent
+                raise httpcore.ConnectTimeout(str(error)) from error
+            raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if buffer:
+            self._opens_tunnel = buffer.startswith(b"CONNECT ")
         # In parts: httpcore's write gives each part that the system takes the same time again.
         for start in range(0, len(buffer), _WRITE_SIZE):
             self._stream.write(buffer[start : start + _WRITE_SIZE], _left(timeout, httpcore.WriteTimeout))
@@ -129,8 +137,10 @@ def _look_up(host: str, port: int, seconds: float | None) -> list[str]:
         answer = answers.get(timeout=seconds)
     except Empty:
         raise httpcore.ConnectTimeout("the host name was not resolved in time") from None
-    if isinstance(answer, Exception):
+    if isinstance(answer, OSError):
         raise httpcore.ConnectError(str(answer)) from answer
+    if isinstance(answer, Exception):
+        raise answer
     return answer
 
 

@@ -144,7 +144,8 @@ class _BaseTransport(Generic[ClientT]):
             if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
                 raise error from (outcome if isinstance(outcome, Exception) else None)
             retries += 1
-            _log.warning("%s; retry %d of %d in %.2f s", error, retries, settings.max_retries, wait)
+            reason = " ".join(str(error).split())  # one line, whatever the server sent
+            _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
             yield _Wait(wait)
 
     def _limit_attempt(self, request: httpx.Request, ends: float) -> float | None:
@@ -304,8 +305,9 @@ def _error_of(request: httpx.Request, outcome: _Outcome) -> APIError | None:
         headers = [(name.encode(), _redacted(value).encode()) for name, value in outcome.headers.items()]
         body = _redacted(outcome.content.decode(errors="replace"))
         return status_error(outcome.status_code, body, httpx.Headers(headers), request=info)
-    kind = APITimeoutError if isinstance(outcome, (httpx.TimeoutException, TimeoutError)) else APIConnectionError
-    reason = str(outcome) or type(outcome).__name__
+    timed_out = isinstance(outcome, (httpx.TimeoutException, TimeoutError))
+    kind = APITimeoutError if timed_out else APIConnectionError
+    reason = str(outcome) or ("timed out" if timed_out else type(outcome).__name__)
     return kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=info)
 
 
