@@ -56,6 +56,18 @@ def may_repeat(outcome: RawResponse | Exception | None, *, repeatable: bool) -> 
     return repeatable or isinstance(outcome, _NOT_SENT)
 
 
+def certainly_not_taken(outcome: RawResponse | Exception) -> bool:
+    """Tell whether an attempt that ended like this left nothing at the server.
+
+    The server says so itself with any refusal (3xx, 4xx) and with 503 and Retry-After; or the request never left. After
+    another 5xx, a timeout or a broken connection nobody knows.
+    """
+    if isinstance(outcome, RawResponse):
+        status = outcome.status_code
+        return 300 <= status <= 499 or (status == 503 and "retry-after" in outcome.headers)
+    return isinstance(outcome, (*_NOT_SENT, httpx.UnsupportedProtocol))
+
+
 def wait_before(retry: int, answer: RawResponse | None) -> float:
     """Return the seconds to wait before a retry (the first is 0): what the server asks for, or a random share.
 
