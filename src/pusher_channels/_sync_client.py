@@ -83,7 +83,9 @@ class _LimitedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class _LimitedBackend(httpcore.NetworkBackend):
+class LimitedBackend(httpcore.NetworkBackend):
+    """Opens connections that obey `attempt_limit`."""
+
     def __init__(self) -> None:
         self._backend = httpcore.SyncBackend()
 
@@ -146,7 +148,7 @@ def _look_up(host: str, port: int, seconds: float | None) -> list[str]:
 
 def _limited(transport: httpx.BaseTransport) -> httpx.BaseTransport:
     # httpx hands no network backend through to httpcore, which takes one: a test holds this line to both.
-    transport._pool._network_backend = _LimitedBackend()  # type: ignore[attr-defined]  # pyright: ignore
+    transport._pool._network_backend = LimitedBackend()  # type: ignore[attr-defined]  # pyright: ignore
     return transport
 
 

@@ -178,8 +178,9 @@ class Pusher(BaseClient["httpx.Client"], Resources):
         from pusher_channels.publisher import Publisher
         from pusher_channels.publisher._options import Options
         from pusher_channels.publisher._sending import Sender
+        from pusher_channels.publisher._wire import Routes
 
-        state = self._state
+        state, routes = self._state, Routes()
         options = Options(
             max_queue=max_queue,
             when_full=when_full,
@@ -187,7 +188,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             concurrency=concurrency,
             split_refused=split_refused,
         )
-        return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool))
+        return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool, routes))
 
     def close(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
