@@ -275,8 +275,9 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
         from pusher_channels.publisher import AsyncPublisher
         from pusher_channels.publisher._options import Options
         from pusher_channels.publisher._sending import AsyncSender
+        from pusher_channels.publisher._wire import Routes
 
-        state = self._state
+        state, routes = self._state, Routes()
         options = Options(
             max_queue=max_queue,
             when_full=when_full,
@@ -284,7 +285,9 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
             concurrency=concurrency,
             split_refused=split_refused,
         )
-        return AsyncPublisher(options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool))
+        return AsyncPublisher(
+            options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool, routes)
+        )
 
     async def aclose(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""

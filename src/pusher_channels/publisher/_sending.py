@@ -11,6 +11,7 @@ import attrs
 import httpx
 
 from pusher_channels._answers import RawResponse
+from pusher_channels._async_client import AiohttpClient
 from pusher_channels._config import Settings
 from pusher_channels._encryption import refuse_plaintext
 from pusher_channels._pool import Pool
@@ -19,7 +20,7 @@ from pusher_channels._sync_client import LimitedClient
 from pusher_channels._transport import AsyncTransport, Transport
 from pusher_channels.errors import APIError, PusherError
 from pusher_channels.publisher._core import Delivery
-from pusher_channels.publisher._wire import Routes, Wire
+from pusher_channels.publisher._wire import AsyncWire, Routes, Wire
 from pusher_channels_rest.codec import Request
 from pusher_channels_rest.models import BatchEvent, TriggerBatchResult
 from pusher_channels_rest.operations.events import trigger_batch_request
@@ -39,9 +40,10 @@ class _Account:
         self.requests += 1
         self._under_way = True
 
-    def end(self, outcome: RawResponse | Exception) -> None:
+    def end(self, outcome: RawResponse | Exception) -> RawResponse | Exception:
         self._under_way = False
         self._in_doubt = self._in_doubt or not certainly_not_taken(outcome)
+        return outcome
 
     def success(self, result: TriggerBatchResult) -> Delivery:
         return Delivery(result=result, requests=self.requests)
@@ -62,6 +64,7 @@ class Sender(Transport):
 
     def __init__(self, settings: Settings, pool: Pool[httpx.Client], routes: Routes) -> None:
         super().__init__(settings, pool)
+        self._given = settings
         self._routes = routes
         self._wire: Wire | None = None
         self._account = _Account()
@@ -70,14 +73,15 @@ class Sender(Transport):
     def send(self, events: Sequence[BatchEvent]) -> Delivery:
         """Send events in one request, and again as the client's options say. It raises nothing."""
         account = self._account = _Account()
-        ends = time.monotonic() + self._settings.deadline
+        ends = time.monotonic() + self._given.deadline
         try:
             request = trigger_batch_request(self.app_id, batch=events, limits=self.limits)
-            self._first = self._try_short_way(request)
-            if isinstance(self._first, RawResponse) and self._first.status_code == 200:
+            self._first = first = self._try_short_way(request)
+            if isinstance(first, RawResponse) and first.status_code == 200:
                 self._pool.budget.earn()
-                return account.success(request.operation.decode(self._first.content))
-            return account.success(self._call_until(request, ends))
+                return account.success(request.operation.decode(first.content))
+            self._settings = _until(ends, self._given)
+            return account.success(self.call(request))
         except Exception as error:
             return account.failure(error)
 
@@ -98,46 +102,45 @@ class Sender(Transport):
         wire, path, body = self._wire, request.path, request.body or b""
         refuse_plaintext(path, (), body)
         self._account.begin()
-        outcome: RawResponse | Exception | None = wire.open()
-        if outcome is None:
-            message = wire.route.message(path, body, self._settings.credentials, self._pool.clock.now())
-            outcome = wire.exchange(*message)
-        self._account.end(outcome)
-        return outcome
-
-    def _call_until(self, request: Request[TriggerBatchResult], ends: float) -> TriggerBatchResult:
-        """Make the other attempts, in what the first one left of the deadline."""
-        settings = self._settings
-        left = max(0.001, ends - time.monotonic())
-        self._settings = attrs.evolve(settings, deadline=left)
-        try:
-            return self.call(request)
-        finally:
-            self._settings = settings
+        connection = wire.open()
+        if isinstance(connection, Exception):
+            return self._account.end(connection)
+        # Signed when the connection is there, which may have taken its time.
+        message = wire.route.message(path, body, self._settings.credentials, self._pool.clock.now())
+        return self._account.end(wire.exchange(connection, *message))
 
     def _attempt(self, step: Any) -> RawResponse | Exception:
         first, self._first = self._first, None
         if first is not None:
             return first  # the exchange goes on from what the short way led to
         self._account.begin()
-        outcome = super()._attempt(step)
-        self._account.end(outcome)
-        return outcome
+        return self._account.end(super()._attempt(step))
 
 
 class AsyncSender(AsyncTransport):
     """Sends batches, one at a time."""
 
-    def __init__(self, settings: Settings, pool: Pool[httpx.AsyncClient]) -> None:
+    def __init__(self, settings: Settings, pool: Pool[httpx.AsyncClient], routes: Routes) -> None:
         super().__init__(settings, pool)
+        self._given = settings
+        self._routes = routes
+        self._wire: AsyncWire | None = None
         self._account = _Account()
+        self._first: RawResponse | Exception | None = None
 
     async def send(self, events: Sequence[BatchEvent]) -> Delivery:
         """Send events in one request, and again as the client's options say. It raises nothing but CancelledError."""
         account = self._account
+        ends = time.monotonic() + self._given.deadline
         try:
             request = trigger_batch_request(self.app_id, batch=events, limits=self.limits)
-            delivery = account.success(await self.call(request))
+            self._first = first = await self._try_short_way(request)
+            if isinstance(first, RawResponse) and first.status_code == 200:
+                self._pool.budget.earn()
+                delivery = account.success(request.operation.decode(first.content))
+            else:
+                self._settings = _until(ends, self._given)
+                delivery = account.success(await self.call(request))
         except Exception as error:
             delivery = account.failure(error)
         self._account = _Account()
@@ -148,8 +151,38 @@ class AsyncSender(AsyncTransport):
         account, self._account = self._account, _Account()
         return account.cut_off()
 
-    async def _attempt(self, step: Any) -> RawResponse | Exception:
+    def close(self) -> None:
+        """Close its own connection."""
+        if self._wire is not None:
+            self._wire.close()
+
+    async def _try_short_way(self, request: Request[TriggerBatchResult]) -> RawResponse | Exception | None:
+        """Make the first attempt, if the short way is open."""
+        if not isinstance(self._client(), AiohttpClient) or _log.isEnabledFor(logging.DEBUG):
+            return None
+        if self._wire is None:
+            route = self._routes.find(self._settings, self._prepare_operation(request))
+            if route is None:
+                return None
+            self._wire = AsyncWire(route)
+        wire, path, body = self._wire, request.path, request.body or b""
+        refuse_plaintext(path, (), body)
         self._account.begin()
-        outcome = await super()._attempt(step)
-        self._account.end(outcome)
-        return outcome
+        connection = await wire.open()
+        if isinstance(connection, Exception):
+            return self._account.end(connection)
+        # Signed when the connection is there, which may have taken its time.
+        message = wire.route.message(path, body, self._settings.credentials, self._pool.clock.now())
+        return self._account.end(await wire.exchange(connection, *message))
+
+    async def _attempt(self, step: Any) -> RawResponse | Exception:
+        first, self._first = self._first, None
+        if first is not None:
+            return first  # the exchange goes on from what the short way led to
+        self._account.begin()
+        return self._account.end(await super()._attempt(step))
+
+
+def _until(ends: float, settings: Settings) -> Settings:
+    """Return the settings for the rest of a call: the first attempt had its share of the deadline."""
+    return attrs.evolve(settings, deadline=max(0.001, ends - time.monotonic()))

@@ -44,17 +44,21 @@ class Publisher:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._due = threading.Condition(self._lock)  # for the threads that send
-        self._changed = threading.Condition(self._lock)  # for those who wait for room, or for outcomes
+        self._room = threading.Condition(self._lock)  # for those who publish
+        self._settled = threading.Condition(self._lock)  # for those who wait until all have their outcomes
         self._core = Core[_Future](
             options,
             settings.limits.max_batch_events,
             lock=self._lock,
             claim=_Future.set_running_or_notify_cancel,
             resolve=_resolve,
-            freed=lambda count: self._changed.notify_all(),
+            freed=self._freed,
             clock=time.monotonic,
         )
+        # Not at every free place: threads that wake up for one event each cost more than the events.
+        self._enough_room = options.max_queue - max(1, options.max_queue // 10)
         self._threads: list[threading.Thread] = []
+        self._idle = 0
         self._watched_until = math.inf
         self._closed = False
         report_at_exit(self)
@@ -116,7 +120,7 @@ class Publisher:
         with self._lock:
             done = self._core.mark()
             self._due.notify_all()
-            if not self._changed.wait_for(done, timeout):
+            if not self._settled.wait_for(done, timeout):
                 raise TimeoutError("not all events have their outcome yet")
 
     def close(self, timeout: float | None = None) -> None:
@@ -131,8 +135,8 @@ class Publisher:
         with self._lock:
             self._closed = self._core.hurried = True
             self._due.notify_all()
-            self._changed.notify_all()
-            in_time = self._changed.wait_for(lambda: not self._core.held, timeout)
+            self._room.notify_all()
+            in_time = self._settled.wait_for(lambda: not self._core.held, timeout)
             given_up = [] if in_time else self._core.abandon()
             self._due.notify_all()
         for future in given_up:
@@ -160,7 +164,7 @@ class Publisher:
         with self._lock:
             done = self._core.mark()
             self._due.notify_all()
-            self._changed.wait_for(done, self._exit_limit)
+            self._settled.wait_for(done, self._exit_limit)
             return self._core.queued, self._core.held - self._core.queued
 
     def _queue(self, event: BatchEvent) -> _Future:
@@ -172,7 +176,7 @@ class Publisher:
                 self._wait_for_room()
             if not self._threads:
                 self._start()
-            if core.add(event, future, time.monotonic()):
+            if core.add(event, future, time.monotonic()) and self._idle:
                 self._due.notify()
         return future
 
@@ -180,7 +184,7 @@ class Publisher:
         core = self._core
         if not self._closed and (self._options.when_full == "refuse" or threading.current_thread() in self._threads):
             raise QueueFullError(f"{core.held} events have no outcome yet: as many as max_queue allows")
-        self._changed.wait_for(lambda: self._closed or core.held < core.max_queue)
+        self._room.wait_for(lambda: self._closed or core.held < core.max_queue)
         if self._closed:
             raise PusherError("the publisher is closed")
 
@@ -218,12 +222,19 @@ class Publisher:
                     return None
                 now = time.monotonic()
                 wait = core.due_in(now)
+                self._idle += 1
                 if wait is None or now + wait >= self._watched_until:
                     self._due.wait()
                 else:  # one thread watches the clock for all
                     self._watched_until = now + wait
                     self._due.wait(wait)
                     self._watched_until = math.inf
+                self._idle -= 1
+
+    def _freed(self, count: int) -> None:
+        if self._core.held <= self._enough_room:
+            self._room.notify_all()
+        self._settled.notify_all()
 
     def _check_process(self) -> None:
         if self._pid != os.getpid():
