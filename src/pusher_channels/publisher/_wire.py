@@ -272,7 +272,8 @@ def _send(connection: socket.socket, message: bytes, reader: AnswerReader, ends:
 
 
 def _answer(reader: AnswerReader, signature: bytes) -> RawResponse | Exception:
-    if reader.status == 200 and not any(name == b"content-encoding" for name, _ in reader.headers):
+    encoded = any(name == b"content-encoding" for name, _ in reader.headers)
+    if reader.status == 200 and not encoded and signature not in reader.content:
         return RawResponse(reader.status, {}, reader.content)
     response = httpx.Response(
         reader.status,
