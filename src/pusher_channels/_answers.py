@@ -11,6 +11,12 @@ import httpx
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a body, also after decompression. The largest real answers, lists of channels, are far below."""
 
+SENT = "pusher_sent"
+"""The extension of an httpx request that tells whether any of it was sent. Not every transport knows."""
+
+SIGNATURE = "pusher_signature"
+"""The extension of an httpx response that names the signature of its request."""
+
 
 @attrs.frozen
 class RawResponse:
@@ -24,7 +30,7 @@ class RawResponse:
 
     status_code: int
     headers: Mapping[str, str]
-    content: bytes
+    content: bytes = attrs.field(repr=False)
 
 
 class AnswerTooLargeError(httpx.HTTPError):
@@ -35,12 +41,21 @@ class AnswerTooLargeError(httpx.HTTPError):
 
 
 class _Body:
-    """Gathers a body from its parts as they come."""
+    """Gathers a body from its parts as they come.
 
-    def __init__(self, headers: httpx.Headers) -> None:
+    What the server repeats of the request's signature is left out, so that no error, log line or local variable, which
+    error trackers show, has it.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._signature: bytes = response.extensions.get(SIGNATURE, b"")
+        self._status = response.status_code
+        self._headers = response.headers
+        if self._signature and any(self._signature in value for _, value in self._headers.raw):
+            self._headers = httpx.Headers([(name, self._redacted(value)) for name, value in self._headers.raw])
         self._parts: list[bytes] = []
         self._size = 0
-        coding: str = headers.get("content-encoding", "").strip().lower()
+        coding: str = self._headers.get("content-encoding", "").strip().lower()
         # We ask for no compression. Some gateways compress all the same; several codings at once, which multiply, are a
         # bomb and nothing else.
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in ("gzip", "x-gzip", "deflate") else None
@@ -53,15 +68,19 @@ class _Body:
                 part = self._inflate.decompress(part, MAX_BODY + 1 - self._size)
             except zlib.error as error:
                 raise httpx.DecodingError("the compressed body is damaged") from error
+        self._parts.append(part)
         self._size += len(part)
+        del part
         if self._size > MAX_BODY:
             raise AnswerTooLargeError
-        self._parts.append(part)
 
-    def whole(self) -> bytes:
+    def answer(self) -> RawResponse:
         if self._inflate is not None and self._parts and not self._inflate.eof:
             raise httpx.DecodingError("the compressed body is cut off")
-        return b"".join(self._parts)
+        return RawResponse(self._status, self._headers, self._redacted(b"".join(self._parts)))
+
+    def _redacted(self, content: bytes) -> bytes:
+        return content.replace(self._signature, b"[redacted]") if self._signature else content
 
 
 def read_answer(response: httpx.Response) -> RawResponse:
@@ -69,10 +88,11 @@ def read_answer(response: httpx.Response) -> RawResponse:
     try:
         if response.is_stream_consumed:  # by a transport of the caller's own
             return RawResponse(response.status_code, response.headers, response.content)
-        body = _Body(response.headers)
+        body = _Body(response)
         for part in response.iter_raw():
             body.add(part)
-        return RawResponse(response.status_code, response.headers, body.whole())
+            del part
+        return body.answer()
     finally:
         response.close()
 
@@ -82,9 +102,10 @@ async def aread_answer(response: httpx.Response) -> RawResponse:
     try:
         if response.is_stream_consumed:
             return RawResponse(response.status_code, response.headers, response.content)
-        body = _Body(response.headers)
+        body = _Body(response)
         async for part in response.aiter_raw():
             body.add(part)
-        return RawResponse(response.status_code, response.headers, body.whole())
+            del part
+        return body.answer()
     finally:
         await response.aclose()

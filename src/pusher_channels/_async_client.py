@@ -12,7 +12,7 @@ import aiohttp
 import httpx
 import yarl
 
-from pusher_channels._answers import MAX_BODY, AnswerTooLargeError
+from pusher_channels._answers import MAX_BODY, SENT, AnswerTooLargeError
 
 # The first entry that fits decides. Only what is certainly raised before the request was written may become a connect
 # error: whoever retries a POST relies on it. (ServerDisconnectedError as a ConnectTimeout would send a trigger twice.)
@@ -34,6 +34,17 @@ _LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=15.0)
 _EXACTLY = 1e9  # aiohttp rounds longer timeouts than this up to whole seconds
 
 
+def _noting_what_is_sent() -> aiohttp.TraceConfig:
+    """Whoever ends a request from outside, as `asyncio.timeout` does, can then tell whether it was on its way."""
+
+    async def note(session: aiohttp.ClientSession, context: Any, sent: aiohttp.TraceRequestHeadersSentParams) -> None:
+        context.trace_request_ctx[SENT] = True
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(note)
+    return config
+
+
 class _Pool:
     """The connections of one event loop."""
 
@@ -50,6 +61,7 @@ class _Pool:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_OWN_HEADERS,
+            trace_configs=[_noting_what_is_sent()],
         )
         # aiohttp sends a GET a second time when the connection breaks. Repeating is the caller's decision, counted and
         # limited there; aiohttp has no public switch (its own test client sets the same attribute).
@@ -86,12 +98,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw]
         if request.url.scheme == "http":
             headers += self._proxy_headers.items()  # aiohttp sends them with CONNECT only, which https uses
+        request.extensions = {**request.extensions, SENT: False}
         pool = await self._pool()
         try:
             async with asyncio.timeout(timeout.get("pool")):
                 await pool.slots.acquire()
         except TimeoutError as error:
             raise httpx.PoolTimeout("no connection became free in time", request=request) from error
+        response: aiohttp.ClientResponse | None = None
         try:
             async with pool.session.request(
                 request.method,
@@ -104,10 +118,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 ),
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
+                trace_request_ctx=request.extensions,
             ) as response:
                 if response.status < 200:
                     raise httpx.RemoteProtocolError(f"unexpected status {response.status}")
-                content = await _read(response)
+                content = await _read(response.content)
+                if content is None:
+                    raise AnswerTooLargeError
                 reason = (response.reason or "").encode("ascii", "replace")
                 return httpx.Response(
                     response.status,
@@ -119,6 +136,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             failure = _translated(error)
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
         finally:
+            response = None  # its repr shows the signed URL to whoever records the locals of a failed call
             pool.slots.release()
         # Not where it was caught: aiohttp's errors hold the signed URL, so none may become the context of this one.
         raise failure from cause
@@ -134,12 +152,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     asyncio.run_coroutine_threadsafe(pool.session.close(), loop)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(stream: aiohttp.StreamReader) -> bytes | None:
+    """Return the body, or None if it is too large."""
     content = bytearray()
-    async for part in response.content.iter_any():
+    async for part in stream.iter_any():
         content += part
         if len(content) > MAX_BODY:
-            raise AnswerTooLargeError
+            return None
     return bytes(content)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from pusher_channels._answers import SIGNATURE
 from pusher_channels._secret import Secret
 from pusher_channels.signing import RESERVED_QUERY_KEYS, signed_pairs
 
@@ -44,12 +45,13 @@ class SignatureAuth(httpx.Auth):
             timestamp=int(self._clock()),
         )
         request.url = unsigned.copy_with(query=encode_query(signed))
-        _under_way.set(signed[-1][1])
+        signature = signed[-1][1]
+        _last_signature.set(signature)
         try:
-            yield request
+            response = yield request
+            response.extensions[SIGNATURE] = signature.encode()
         finally:
             request.url = unsigned
-            _under_way.set("")
 
 
 def encode_query(pairs: list[tuple[str, str]]) -> bytes:
@@ -57,14 +59,14 @@ def encode_query(pairs: list[tuple[str, str]]) -> bytes:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs).encode("ascii")
 
 
-_under_way: ContextVar[str] = ContextVar("signature_under_way", default="")
+_last_signature: ContextVar[str] = ContextVar("last_signature", default="")
 
 
 class _Redact(logging.Filter):
-    """Takes the signature out of what httpx and httpcore log of our request: its URL, and echoes in answer headers."""
+    """Takes the signature out of what httpx and httpcore log of our request: its URL, and what the server repeats."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        signature = _under_way.get()
+        signature = _last_signature.get()
         if signature and signature in (message := record.getMessage()):
             record.msg, record.args = message.replace(signature, "[redacted]"), ()
         return True

@@ -15,6 +15,7 @@ from pusher_channels._builder import RequestBuilder
 from pusher_channels._encryption import KeyRing
 from pusher_channels._json import JsonEncoder
 from pusher_channels._pool import Pool
+from pusher_channels._secret import Secret
 from pusher_channels._webhooks import Webhook, read_webhook
 from pusher_channels.errors import ConfigurationError
 
@@ -104,7 +105,7 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             ConfigurationError: An option cannot work. The error names it and never shows its value.
         """
-        credentials = _config.check_credentials(app_id, key, secret)
+        credentials = _config.check_credentials(app_id, key, Secret(secret))
         keys = KeyRing(encryption_master_key_base64)
         if json_encoder is not None and not callable(json_encoder):
             raise ConfigurationError("json_encoder", "must be callable")
@@ -219,12 +220,12 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             ConfigurationError: The variable is not set, or its URL or an option cannot work.
         """
-        url = os.environ.get(name)
-        if not url:
+        url = Secret(os.environ.get(name, ""))
+        if not url.reveal():
             raise ConfigurationError(name, "is not set in the environment")
         try:
             return cls.from_url(
-                url,
+                url.reveal(),
                 cluster=cluster,
                 host=host,
                 port=port,

@@ -40,14 +40,18 @@ class Credentials:
     secret: Secret
 
 
-def check_credentials(app_id: object, key: object, secret: object) -> Credentials:
+def check_credentials(app_id: object, key: object, secret: Secret) -> Credentials:
     """Check the three values that every app has."""
     if not isinstance(app_id, str) or not _APP_ID.fullmatch(app_id) or app_id in (".", ".."):
         raise ConfigurationError("app_id", "must be a str of letters, digits and - . _ ~")
-    for option, value in (("key", key), ("secret", secret)):
-        if not isinstance(value, str) or not value or not value.isprintable():
+    for option, good in (("key", _is_credential(key)), ("secret", _is_credential(secret.reveal()))):
+        if not good:
             raise ConfigurationError(option, "must be a str that is not empty and has no control characters")
-    return Credentials(app_id=app_id, key=str(key), secret=Secret(str(secret)))
+    return Credentials(app_id=app_id, key=str(key), secret=secret)
+
+
+def _is_credential(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 @attrs.frozen(kw_only=True)
@@ -64,31 +68,40 @@ class UrlParts:
 
 def parse_url(url: object) -> UrlParts:
     """Read ``https://KEY:SECRET@HOST[:PORT]/apps/APP_ID``. No error shows the URL: it holds the secret."""
+    parts = _read_url(url)
+    del url  # error trackers show the locals of the frames that an error passes
+    if isinstance(parts, str):
+        raise ConfigurationError("url", parts)
+    return parts
+
+
+def _read_url(url: object) -> UrlParts | str:
+    """Return the parts of the URL, or what is wrong with it."""
     form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
     if not isinstance(url, str):
-        raise ConfigurationError("url", form)
+        return form
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError("url", f"{form}, with a port from 1 to 65535 if any") from None
+        return f"{form}, with a port from 1 to 65535 if any"
     if parts.scheme not in ("http", "https"):
-        raise ConfigurationError("url", "must begin with https:// or http://")
+        return "must begin with https:// or http://"
     if not parts.username:
-        raise ConfigurationError("url", f"has no key; it {form}")
+        return f"has no key; it {form}"
     if not parts.password:
-        raise ConfigurationError("url", f"has no secret; it {form}")
+        return f"has no secret; it {form}"
     if not host:
-        raise ConfigurationError("url", f"has no host; it {form}")
+        return f"has no host; it {form}"
     path = re.fullmatch(r"/apps/([^/]+)/?", parts.path)
     if path is None or parts.query or parts.fragment:
-        raise ConfigurationError("url", f"has no app id, or more than it; it {form}")
+        return f"has no app id, or more than it; it {form}"
     try:
         app_id, key, secret = (
             unquote(part, errors="strict") for part in (path.group(1), parts.username, parts.password)
         )
     except UnicodeDecodeError:
-        raise ConfigurationError("url", "has percent-escapes that are not UTF-8") from None
+        return "has percent-escapes that are not UTF-8"
     return UrlParts(
         app_id=app_id,
         key=key,
@@ -255,15 +268,22 @@ def check_headers(headers: object) -> dict[str, str]:
 
 def check_tokens(tokens: object) -> dict[str, Secret]:
     """Check the extra tokens of a webhook call."""
+    checked = _read_tokens(tokens)
+    del tokens  # error trackers show the locals of the frames that an error passes
+    if checked is None:
+        raise InvalidArgumentError("tokens", "must be a mapping of keys to their secrets")
+    return checked
+
+
+def _read_tokens(tokens: object) -> dict[str, Secret] | None:
     if tokens is None:
         return {}
-    rule = "must be a mapping of keys to their secrets"
     if not isinstance(tokens, Mapping):
-        raise InvalidArgumentError("tokens", rule)
+        return None
     checked: dict[str, Secret] = {}
     for key, secret in cast("Mapping[object, object]", tokens).items():
         if not isinstance(key, str) or not isinstance(secret, str) or not key or not secret:
-            raise InvalidArgumentError("tokens", rule)
+            return None
         checked[key] = Secret(secret)
     return checked
 

@@ -18,8 +18,8 @@ import attrs
 import httpx
 
 from pusher_channels import _retry
+from pusher_channels._answers import SENT, aread_answer, read_answer
 from pusher_channels._answers import RawResponse as RawResponse
-from pusher_channels._answers import aread_answer, read_answer
 from pusher_channels._attempts import Attempt, tell
 from pusher_channels._auth import SignatureAuth
 from pusher_channels._config import Settings
@@ -144,7 +144,8 @@ class _BaseTransport(Generic[ClientT]):
             if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
                 raise error from (outcome if isinstance(outcome, Exception) else None)
             retries += 1
-            reason = " ".join(str(error).split())  # one line, whatever the server sent
+            reason = f"{request.method} {request.url.copy_with(query=None)}: {error}" if answer else str(error)
+            reason = " ".join(reason.split())  # one line, whatever the server sent
             _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
             yield _Wait(wait)
 
@@ -157,8 +158,7 @@ class _BaseTransport(Generic[ClientT]):
             total = None if math.isinf(left) else left
         else:
             total = min(timeout, left)
-            # Waiting and connecting end a little earlier: "not sent" tells more than "timed out", and may be retried.
-            parts = {"pool": total * 0.98, "connect": total * 0.98, "read": total, "write": total}
+            parts = {"pool": total, "connect": total, "read": total, "write": total}
         if total is not None:
             parts = {name: total if value is None else min(value, total) for name, value in parts.items()}
         request.extensions = {"timeout": parts}
@@ -273,6 +273,8 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
                 response = await client.send(step.request, auth=step.auth, follow_redirects=False, stream=True)
                 return await aread_answer(response)
         except _FAILURES as error:
+            if isinstance(error, TimeoutError) and step.request.extensions.get(SENT) is False:
+                error = httpx.ConnectTimeout("no connection in time")
             return _scrubbed(error)
         except RuntimeError as error:
             raise _closed_error(client, error) from error

@@ -23,7 +23,7 @@ from tests.faults.server import FaultServer
 CLIENTS = ("sync", "async")
 CALLS = ("trigger", "channels.get")
 _AT_A_TIME = 16
-_SECRET = "a-marked-secret"
+SECRET = "a-marked-secret"
 
 
 @attrs.frozen
@@ -102,7 +102,7 @@ def drive(case: Case, certificates: Certificates) -> Seen:
 
 
 def drive_sync(case: Case, options: dict[str, Any], begin: Callable[[], None]) -> tuple[str, APIError | None]:
-    with Pusher("3", "key", _SECRET, **options) as pusher:
+    with Pusher("3", "key", SECRET, **options) as pusher:
 
         def call() -> object:
             return pusher.trigger("c", "e", "d") if case.call == "trigger" else pusher.channels.get("c")
@@ -120,7 +120,7 @@ def drive_sync(case: Case, options: dict[str, Any], begin: Callable[[], None]) -
 
 def drive_async(case: Case, options: dict[str, Any], begin: Callable[[], None]) -> tuple[str, APIError | None]:
     async def run() -> tuple[str, APIError | None]:
-        async with AsyncPusher("3", "key", _SECRET, **options) as pusher:
+        async with AsyncPusher("3", "key", SECRET, **options) as pusher:
 
             async def call() -> object:
                 return await (pusher.trigger("c", "e", "d") if case.call == "trigger" else pusher.channels.get("c"))

@@ -214,10 +214,10 @@ FAULTS: dict[str, list[Fault]] = {
             "the server does not speak TLS",
             *NEVER_SENT,
             tls="no",
-            serve=lambda peer: peer.send(b"HTTP/1.1 400 No\r\n\r\n"),
+            serve=amid_request(lambda peer: peer.send(b"HTTP/1.1 400 No\r\n\r\n")),
         ),
-        Fault("closed in the handshake", *NEVER_SENT, tls="no", serve=Peer.close),
-        Fault("reset in the handshake", *NEVER_SENT, tls="no", serve=Peer.reset),
+        Fault("closed in the handshake", *NEVER_SENT, tls="no", serve=amid_request(Peer.close)),
+        Fault("reset in the handshake", *NEVER_SENT, tls="no", serve=amid_request(Peer.reset)),
         Fault("no answer to the handshake", *NO_CONNECTION_IN_TIME, tls="no", slow=True),
         Fault(
             "the connection ends in the body, without TLS's own end",

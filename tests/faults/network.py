@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from threading import Event
@@ -45,7 +46,15 @@ def silent_port(host: str = "127.0.0.1", port: int = 0) -> Generator[int]:
     """Listen with a full queue: the kernel drops further attempts to connect."""
     with ExitStack() as stack:
         full = stack.enter_context(socket.socket())
-        full.bind((host, port))
+        for patience in range(20, -1, -1):
+            try:
+                full.bind((host, port))
+            except OSError:  # a connection that is just being made may hold the port on all addresses
+                if not patience:
+                    raise
+                time.sleep(0.05)
+            else:
+                break
         full.listen(0)
         for _ in range(4):
             filler = stack.enter_context(socket.socket())

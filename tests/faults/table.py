@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,5 +50,6 @@ def _code(result: str) -> str:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)
     PAGE.write_text(render(drive_all()), encoding="utf-8")
     print(os.path.relpath(PAGE))  # noqa: T201
