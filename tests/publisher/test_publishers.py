@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from pusher_channels.publisher._wire import Route
 from tests.faults.certificates import make_certificates
 from tests.faults.secrets import leaks
 from tests.publisher.faults import SERVER_CLOCK, Fault, FaultServer, failing_if, in_turn
-from tests.publisher.twins import KINDS, Outcome, Twin, open_twin
+from tests.publisher.twins import KINDS, Outcome, Twin, open_twin, until
 from tests.unit.support import MASTER_KEY, Recorder
 
 ACCEPTED = ChannelAttributes
@@ -50,13 +50,6 @@ NEVER = 3600.0
 def server() -> Iterator[FaultServer]:
     with FaultServer() as running:
         yield running
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that a thread or the server does."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.005)
 
 
 async def publish_all(twin: Twin, count: int, channels: int = 100) -> list[Outcome]:

@@ -112,3 +112,10 @@ async def open_twin(
             twin = Twin(async_pusher.publisher(**given), async_pusher)
             yield twin
             await twin.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that a thread or the server does."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.005)
