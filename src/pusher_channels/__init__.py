@@ -14,6 +14,7 @@ from pusher_channels._version import __version__
 if TYPE_CHECKING:
     from httpx import Timeout
 
+    from pusher_channels._attempts import Attempt
     from pusher_channels._auth import SignatureAuth
     from pusher_channels._builder import Event
     from pusher_channels._transport import RawResponse
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         ConfigurationError,
+        DeliveryUnknownError,
         EncryptionError,
         InvalidArgumentError,
         InvalidSignatureError,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         PayloadTooLargeError,
         PermissionDeniedError,
         PusherError,
+        QueueFullError,
         RateLimitError,
         RequestInfo,
         ResponseDecodeError,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         UnknownKeyError,
         WebhookError,
     )
+    from pusher_channels.publisher import AsyncPublisher, Publisher, PublisherStatistics
     from pusher_channels_rest.models import (
         BatchEvent,
         CachedEvent,
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
 # Where each name comes from; tests/unit/test_exports.py holds it against the imports above.
 _SOURCES = {
     "httpx": ("Timeout",),
+    "pusher_channels._attempts": ("Attempt",),
     "pusher_channels._auth": ("SignatureAuth",),
     "pusher_channels._builder": ("Event",),
     "pusher_channels._transport": ("RawResponse",),
@@ -86,6 +91,7 @@ _SOURCES = {
         "AuthenticationError",
         "BadRequestError",
         "ConfigurationError",
+        "DeliveryUnknownError",
         "EncryptionError",
         "InvalidArgumentError",
         "InvalidSignatureError",
@@ -94,6 +100,7 @@ _SOURCES = {
         "PayloadTooLargeError",
         "PermissionDeniedError",
         "PusherError",
+        "QueueFullError",
         "RateLimitError",
         "RequestInfo",
         "ResponseDecodeError",
@@ -102,6 +109,7 @@ _SOURCES = {
         "UnknownKeyError",
         "WebhookError",
     ),
+    "pusher_channels.publisher": ("AsyncPublisher", "Publisher", "PublisherStatistics"),
     "pusher_channels_rest.models": (
         "BatchEvent",
         "CacheMiss",
@@ -136,7 +144,9 @@ __all__ = [
     "APIError",
     "APIStatusError",
     "APITimeoutError",
+    "AsyncPublisher",
     "AsyncPusher",
+    "Attempt",
     "AuthenticationError",
     "BadRequestError",
     "BatchEvent",
@@ -153,6 +163,7 @@ __all__ = [
     "ChannelVacated",
     "ClientEvent",
     "ConfigurationError",
+    "DeliveryUnknownError",
     "EncryptionError",
     "Event",
     "InvalidArgumentError",
@@ -165,8 +176,11 @@ __all__ = [
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PresenceUser",
+    "Publisher",
+    "PublisherStatistics",
     "Pusher",
     "PusherError",
+    "QueueFullError",
     "RateLimitError",
     "RawResponse",
     "RequestInfo",

@@ -12,6 +12,8 @@ import aiohttp
 import httpx
 import yarl
 
+from pusher_channels._answers import MAX_BODY, SENT, AnswerTooLargeError
+
 # The first entry that fits decides. Only what is certainly raised before the request was written may become a connect
 # error: whoever retries a POST relies on it. (ServerDisconnectedError as a ConnectTimeout would send a trigger twice.)
 _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
@@ -29,6 +31,18 @@ _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 )
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # those aiohttp would add by itself
 _LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=15.0)
+_EXACTLY = 1e9  # aiohttp rounds longer timeouts than this up to whole seconds
+
+
+def _noting_what_is_sent() -> aiohttp.TraceConfig:
+    """Whoever ends a request from outside, as `asyncio.timeout` does, can then tell whether it was on its way."""
+
+    async def note(session: aiohttp.ClientSession, context: Any, sent: aiohttp.TraceRequestHeadersSentParams) -> None:
+        context.trace_request_ctx[SENT] = True
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(note)
+    return config
 
 
 class _Pool:
@@ -36,12 +50,18 @@ class _Pool:
 
     def __init__(self, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         self.slots = asyncio.Semaphore(limits.max_connections or 2**31)
-        connector = aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=limits.keepalive_expiry or 3600)
+        connector = aiohttp.TCPConnector(
+            ssl=context,
+            limit=0,
+            keepalive_timeout=limits.keepalive_expiry or 3600,
+            timeout_ceil_threshold=_EXACTLY,
+        )
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_OWN_HEADERS,
+            trace_configs=[_noting_what_is_sent()],
         )
         # aiohttp sends a GET a second time when the connection breaks. Repeating is the caller's decision, counted and
         # limited there; aiohttp has no public switch (its own test client sets the same attribute).
@@ -64,11 +84,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def _pool(self) -> _Pool:
         """The running loop's pool: connections cannot move between loops, but a client may outlive `asyncio.run`."""
         loop = asyncio.get_running_loop()
-        if loop not in self._pools:
-            for old in [other for other in self._pools if other.is_closed()]:
-                await self._pools.pop(old).session.close()
-            self._pools[loop] = _Pool(self._context, self._limits)
-        return self._pools[loop]
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _Pool(self._context, self._limits)
+            for other in [other for other in list(self._pools) if other.is_closed()]:
+                if (old := self._pools.pop(other, None)) is not None:  # another thread's loop may look here too
+                    await old.session.close()
+        return pool
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeout: dict[str, float | None] = request.extensions.get("timeout", {})
@@ -76,12 +98,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw]
         if request.url.scheme == "http":
             headers += self._proxy_headers.items()  # aiohttp sends them with CONNECT only, which https uses
+        request.extensions = {**request.extensions, SENT: False}
         pool = await self._pool()
         try:
             async with asyncio.timeout(timeout.get("pool")):
                 await pool.slots.acquire()
         except TimeoutError as error:
             raise httpx.PoolTimeout("no connection became free in time", request=request) from error
+        response: aiohttp.ClientResponse | None = None
         try:
             async with pool.session.request(
                 request.method,
@@ -89,23 +113,33 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 headers=headers,
                 data=body or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(connect=timeout.get("connect"), sock_read=timeout.get("read")),
+                timeout=aiohttp.ClientTimeout(
+                    connect=timeout.get("connect"), sock_read=timeout.get("read"), ceil_threshold=_EXACTLY
+                ),
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
+                trace_request_ctx=request.extensions,
             ) as response:
-                content = await response.read()
+                if response.status < 200:
+                    raise httpx.RemoteProtocolError(f"unexpected status {response.status}")
+                content = await _read(response.content)
+                if content is None:
+                    raise AnswerTooLargeError
+                reason = (response.reason or "").encode("ascii", "replace")
+                return httpx.Response(
+                    response.status,
+                    headers=list(response.raw_headers),
+                    stream=httpx.ByteStream(content),
+                    extensions={"http_version": b"HTTP/1.1", "reason_phrase": reason},
+                )
         except aiohttp.ClientError as error:
-            kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
-            raise kind(str(error), request=request) from error
+            failure = _translated(error)
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
         finally:
+            response = None  # its repr shows the signed URL to whoever records the locals of a failed call
             pool.slots.release()
-        reason = (response.reason or "").encode("ascii", "replace")
-        return httpx.Response(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=httpx.ByteStream(content),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": reason},
-        )
+        # Not where it was caught: aiohttp's errors hold the signed URL, so none may become the context of this one.
+        raise failure from cause
 
     async def aclose(self) -> None:
         here = asyncio.get_running_loop()
@@ -116,6 +150,30 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             else:
                 with suppress(RuntimeError):  # the other loop stopped in this moment
                     asyncio.run_coroutine_threadsafe(pool.session.close(), loop)
+
+
+async def _read(stream: aiohttp.StreamReader) -> bytes | None:
+    """Return the body, or None if it is too large."""
+    content = bytearray()
+    async for part in stream.iter_any():
+        content += part
+        if len(content) > MAX_BODY:
+            return None
+    return bytes(content)
+
+
+def _translated(error: aiohttp.ClientError) -> httpx.TransportError:
+    """Return httpx's error for aiohttp's, without the URL that some of aiohttp's messages quote."""
+    kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    if isinstance(error, aiohttp.ClientResponseError):
+        return kind(" ".join(f"{error.status} {error.message}".split()))
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return kind("the server closed the connection before its answer was complete")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return kind("no connection in time")
+    if isinstance(error, aiohttp.InvalidURL):
+        return kind("the URL cannot be used")
+    return kind(str(error))
 
 
 class AiohttpClient(httpx.AsyncClient):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator
+from contextvars import ContextVar
 from urllib.parse import quote
 
 import httpx
 
+from pusher_channels._answers import SIGNATURE
 from pusher_channels._secret import Secret
 from pusher_channels.signing import RESERVED_QUERY_KEYS, signed_pairs
 
@@ -26,6 +28,8 @@ class SignatureAuth(httpx.Auth):
         self._key = key
         self._secret = secret if isinstance(secret, Secret) else Secret(secret)
         self._clock = clock
+        for logger in _LOGGERS:
+            logger.addFilter(_REDACT)  # adding the same filter again changes nothing
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request (called by httpx)."""
@@ -41,8 +45,11 @@ class SignatureAuth(httpx.Auth):
             timestamp=int(self._clock()),
         )
         request.url = unsigned.copy_with(query=encode_query(signed))
+        signature = signed[-1][1]
+        _last_signature.set(signature)
         try:
-            yield request
+            response = yield request
+            response.extensions[SIGNATURE] = signature.encode()
         finally:
             request.url = unsigned
 
@@ -52,24 +59,18 @@ def encode_query(pairs: list[tuple[str, str]]) -> bytes:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs).encode("ascii")
 
 
-class _RedactSignedUrls(logging.Filter):
-    """Takes the signature out of httpx's own request log line."""
+_last_signature: ContextVar[str] = ContextVar("last_signature", default="")
+
+
+class _Redact(logging.Filter):
+    """Takes the signature out of what httpx and httpcore log of our request: its URL, and what the server repeats."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(map(_redacted, record.args))
+        signature = _last_signature.get()
+        if signature and signature in (message := record.getMessage()):
+            record.msg, record.args = message.replace(signature, "[redacted]"), ()
         return True
 
 
-def _redacted(value: object) -> object:
-    if isinstance(value, httpx.URL) and b"auth_signature=" in value.query:
-        return str(value.copy_with(query=None)) + "?[signed]"
-    return value
-
-
-_REDACT_SIGNED_URLS = _RedactSignedUrls()
-
-
-def redact_httpx_log() -> None:
-    """Keep signatures out of the "httpx" logger. Adding the same filter again changes nothing."""
-    logging.getLogger("httpx").addFilter(_REDACT_SIGNED_URLS)
+_REDACT = _Redact()
+_LOGGERS = [logging.getLogger(name) for name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.proxy")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import attrs
@@ -15,6 +15,7 @@ from pusher_channels._builder import RequestBuilder
 from pusher_channels._encryption import KeyRing
 from pusher_channels._json import JsonEncoder
 from pusher_channels._pool import Pool
+from pusher_channels._secret import Secret
 from pusher_channels._webhooks import Headers, Webhook, read_webhook
 from pusher_channels.errors import ConfigurationError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from pusher_channels._attempts import Attempt
     from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
 
 HttpClientT = TypeVar("HttpClientT")
@@ -57,6 +59,9 @@ class BaseClient(Generic[HttpClientT]):
         ssl: bool = True,
         push_notification_host: str | None = None,
         timeout: float | httpx.Timeout = 5.0,
+        deadline: float | None = 30.0,
+        max_retries: int = 2,
+        retry_unsafe: bool = False,
         encryption_master_key_base64: str | Sequence[str] | None = None,
         json_encoder: JsonEncoder | None = None,
         max_data_bytes: int | None = None,
@@ -64,6 +69,8 @@ class BaseClient(Generic[HttpClientT]):
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: bool | ssl_module.SSLContext = True,
         http_client: HttpClientT | None = None,
+        on_request: Callable[[Attempt], None] | None = None,
+        on_response: Callable[[Attempt], None] | None = None,
     ) -> None:
         """Make a client. It connects when it is first used, and can be used from any thread.
 
@@ -76,7 +83,13 @@ class BaseClient(Generic[HttpClientT]):
             port: The port, where it is not 443 (or 80 without ``ssl``).
             ssl: Whether to use https.
             push_notification_host: The host of the legacy push notifications, for `notify`.
-            timeout: Seconds for one attempt of a call.
+            timeout: Seconds for one attempt of a call, from waiting for a connection to the last byte. A `Timeout` with
+                parts limits those instead. With an ``http_client`` of your own the parts are limited, not the whole.
+            deadline: Seconds for a call with all its attempts and waits; None for no limit.
+            max_retries: How often a call is tried again. Queries and `x-idempotent` operations are repeated after
+                connection errors, timeouts, 429 and 5xx; publishing only if it was certainly not taken: no connection
+                could be made, 429, or 503 with Retry-After.
+            retry_unsafe: Repeat publishing like a query. An event may then arrive twice.
             encryption_master_key_base64: 32 bytes in base64, or several of them while keys are rotated: the first
                 one encrypts, all of them decrypt.
             json_encoder: Turns event data and user objects into JSON text in place of the built-in rules.
@@ -86,11 +99,13 @@ class BaseClient(Generic[HttpClientT]):
             verify: Whether to check the server's certificate, or an `ssl.SSLContext` with your own authorities.
             http_client: Your own httpx client, in place of ``proxy`` and ``verify``. It stays yours to close; its
                 base_url, params, auth and cookies are not used.
+            on_request: Called before each attempt.
+            on_response: Called after each attempt, whatever came of it.
 
         Raises:
             ConfigurationError: An option cannot work. The error names it and never shows its value.
         """
-        credentials = _config.check_credentials(app_id, key, secret)
+        credentials = _config.check_credentials(app_id, key, Secret(secret))
         keys = KeyRing(encryption_master_key_base64)
         if json_encoder is not None and not callable(json_encoder):
             raise ConfigurationError("json_encoder", "must be callable")
@@ -102,6 +117,11 @@ class BaseClient(Generic[HttpClientT]):
             ),
             limits=_config.check_limits(max_data_bytes=max_data_bytes, max_batch_events=max_batch_events),
             timeout=_config.check_timeout(timeout),
+            deadline=_config.check_deadline(deadline),
+            max_retries=_config.check_max_retries(max_retries),
+            retry_unsafe=_config.check_flag(retry_unsafe, "retry_unsafe"),
+            on_request=_config.check_hook(on_request, "on_request"),
+            on_response=_config.check_hook(on_response, "on_response"),
             headers={},
             proxy=proxy,
             verify=verify,
@@ -125,6 +145,9 @@ class BaseClient(Generic[HttpClientT]):
         ssl: bool | None = None,
         push_notification_host: str | None = None,
         timeout: float | httpx.Timeout = 5.0,
+        deadline: float | None = 30.0,
+        max_retries: int = 2,
+        retry_unsafe: bool = False,
         encryption_master_key_base64: str | Sequence[str] | None = None,
         json_encoder: JsonEncoder | None = None,
         max_data_bytes: int | None = None,
@@ -132,6 +155,8 @@ class BaseClient(Generic[HttpClientT]):
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: bool | ssl_module.SSLContext = True,
         http_client: HttpClientT | None = None,
+        on_request: Callable[[Attempt], None] | None = None,
+        on_response: Callable[[Attempt], None] | None = None,
     ) -> Self:
         """Make a client from ``https://KEY:SECRET@HOST[:PORT]/apps/APP_ID``.
 
@@ -152,6 +177,9 @@ class BaseClient(Generic[HttpClientT]):
             ssl=parts.ssl if ssl is None else ssl,
             push_notification_host=push_notification_host,
             timeout=timeout,
+            deadline=deadline,
+            max_retries=max_retries,
+            retry_unsafe=retry_unsafe,
             encryption_master_key_base64=encryption_master_key_base64,
             json_encoder=json_encoder,
             max_data_bytes=max_data_bytes,
@@ -159,6 +187,8 @@ class BaseClient(Generic[HttpClientT]):
             proxy=proxy,
             verify=verify,
             http_client=http_client,
+            on_request=on_request,
+            on_response=on_response,
         )
 
     @classmethod
@@ -172,6 +202,9 @@ class BaseClient(Generic[HttpClientT]):
         ssl: bool | None = None,
         push_notification_host: str | None = None,
         timeout: float | httpx.Timeout = 5.0,
+        deadline: float | None = 30.0,
+        max_retries: int = 2,
+        retry_unsafe: bool = False,
         encryption_master_key_base64: str | Sequence[str] | None = None,
         json_encoder: JsonEncoder | None = None,
         max_data_bytes: int | None = None,
@@ -179,24 +212,29 @@ class BaseClient(Generic[HttpClientT]):
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: bool | ssl_module.SSLContext = True,
         http_client: HttpClientT | None = None,
+        on_request: Callable[[Attempt], None] | None = None,
+        on_response: Callable[[Attempt], None] | None = None,
     ) -> Self:
         """Make a client from the URL in the environment variable ``name``: see `from_url`.
 
         Raises:
             ConfigurationError: The variable is not set, or its URL or an option cannot work.
         """
-        url = os.environ.get(name)
-        if not url:
+        url = Secret(os.environ.get(name, ""))
+        if not url.reveal():
             raise ConfigurationError(name, "is not set in the environment")
         try:
             return cls.from_url(
-                url,
+                url.reveal(),
                 cluster=cluster,
                 host=host,
                 port=port,
                 ssl=ssl,
                 push_notification_host=push_notification_host,
                 timeout=timeout,
+                deadline=deadline,
+                max_retries=max_retries,
+                retry_unsafe=retry_unsafe,
                 encryption_master_key_base64=encryption_master_key_base64,
                 json_encoder=json_encoder,
                 max_data_bytes=max_data_bytes,
@@ -204,6 +242,8 @@ class BaseClient(Generic[HttpClientT]):
                 proxy=proxy,
                 verify=verify,
                 http_client=http_client,
+                on_request=on_request,
+                on_response=on_response,
             )
         except ConfigurationError as error:
             if error.option != "url":
@@ -211,15 +251,24 @@ class BaseClient(Generic[HttpClientT]):
             raise ConfigurationError(name, error.rule) from None
 
     def with_options(
-        self, *, timeout: float | httpx.Timeout | None = None, headers: Mapping[str, str] | None = None
+        self,
+        *,
+        timeout: float | httpx.Timeout | None = None,
+        deadline: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_retries: int | None = None,
+        retry_unsafe: bool | None = None,
     ) -> Self:
         """Return a view of this client with other options, over the same connections.
 
-        Only this client closes them: closing a view does nothing.
+        An option that is None stays as it is. Only this client closes the connections: closing a view does nothing.
 
         Args:
             timeout: Seconds for one attempt of a call.
+            deadline: Seconds for a call with all its attempts and waits; ``math.inf`` for no limit.
             headers: Headers to send besides the client's own.
+            max_retries: How often a call is tried again.
+            retry_unsafe: Whether to repeat publishing even if the server may have taken it.
 
         Raises:
             ConfigurationError: An option cannot work.
@@ -227,8 +276,14 @@ class BaseClient(Generic[HttpClientT]):
         settings = self._state.settings
         if timeout is not None:
             settings = attrs.evolve(settings, timeout=_config.check_timeout(timeout))
+        if deadline is not None:
+            settings = attrs.evolve(settings, deadline=_config.check_deadline(deadline))
         if headers is not None:
             settings = attrs.evolve(settings, headers={**settings.headers, **_config.check_headers(headers)})
+        if max_retries is not None:
+            settings = attrs.evolve(settings, max_retries=_config.check_max_retries(max_retries))
+        if retry_unsafe is not None:
+            settings = attrs.evolve(settings, retry_unsafe=_config.check_flag(retry_unsafe, "retry_unsafe"))
         view = object.__new__(type(self))
         view._state = attrs.evolve(self._state, settings=settings, is_view=True)
         return view

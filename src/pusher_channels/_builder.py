@@ -94,22 +94,27 @@ class RequestBuilder:
             raise _renamed(error, "batch", "events") from None
 
     def _batch_event(self, event: Event, index: int) -> BatchEvent:
-        from pusher_channels_rest.models import BatchEvent
-
         where = f"batch[{index}]"
         if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  users without a type checker
             raise InvalidArgumentError(where, "must be an Event")
         try:
-            return BatchEvent(
-                channel=event.channel,
-                name=event.name,
-                data=self._encoded(event.channel, event.data),
-                socket_id=event.socket_id,
-                info=event.info,
-                limits=self._limits,
-            )
+            return self.batch_event(event.channel, event.name, event.data, event.socket_id, event.info)
         except InvalidArgumentError as error:
             raise error.under(where) from None
+
+    def batch_event(
+        self, channel: str, name: str, data: object, socket_id: str | None = None, info: Sequence[str] | str = ()
+    ) -> BatchEvent:
+        from pusher_channels_rest.models import BatchEvent
+
+        return BatchEvent(
+            channel=channel,
+            name=name,
+            data=self._encoded(channel, data),
+            socket_id=socket_id,
+            info=info,
+            limits=self._limits,
+        )
 
     def send_to_user(self, user_id: str, event_name: str, data: object) -> Request[TriggerResult]:
         return self.trigger(f"#server-to-user-{check_user_id(user_id, 'user_id')}", event_name, data)

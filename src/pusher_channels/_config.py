@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx
+
+    from pusher_channels._attempts import Attempt
+
+    Hook = Callable[[Attempt], None]
 
 _APP_ID = re.compile(r"[A-Za-z0-9._~-]+")
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
@@ -37,16 +41,20 @@ class Credentials:
     secret: Secret
 
 
-def check_credentials(app_id: object, key: object, secret: object) -> Credentials:
+def check_credentials(app_id: object, key: object, secret: Secret) -> Credentials:
     """Check the three values that every app has."""
     if not isinstance(app_id, str) or not _APP_ID.fullmatch(app_id) or app_id in (".", ".."):
         raise ConfigurationError("app_id", "must be a str of letters, digits and - . _ ~")
-    for option, value in (("key", key), ("secret", secret)):
-        if not isinstance(value, str) or not value or not value.isprintable():
+    for option, good in (("key", _is_credential(key)), ("secret", _is_credential(secret.reveal()))):
+        if not good:
             raise ConfigurationError(option, "must be a str that is not empty and has no control characters")
     return Credentials(
-        app_id=plain_text(app_id), key=plain_text(cast("str", key)), secret=Secret(plain_text(cast("str", secret)))
+        app_id=plain_text(app_id), key=plain_text(cast("str", key)), secret=Secret(plain_text(secret.reveal()))
     )
+
+
+def _is_credential(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 @attrs.frozen(kw_only=True)
@@ -63,31 +71,40 @@ class UrlParts:
 
 def parse_url(url: object) -> UrlParts:
     """Read ``https://KEY:SECRET@HOST[:PORT]/apps/APP_ID``. No error shows the URL: it holds the secret."""
+    parts = _read_url(url)
+    del url  # error trackers show the locals of the frames that an error passes
+    if isinstance(parts, str):
+        raise ConfigurationError("url", parts)
+    return parts
+
+
+def _read_url(url: object) -> UrlParts | str:
+    """Return the parts of the URL, or what is wrong with it."""
     form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
     if not isinstance(url, str):
-        raise ConfigurationError("url", form)
+        return form
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError("url", f"{form}, with a port from 1 to 65535 if any") from None
+        return f"{form}, with a port from 1 to 65535 if any"
     if parts.scheme not in ("http", "https"):
-        raise ConfigurationError("url", "must begin with https:// or http://")
+        return "must begin with https:// or http://"
     if not parts.username:
-        raise ConfigurationError("url", f"has no key; it {form}")
+        return f"has no key; it {form}"
     if not parts.password:
-        raise ConfigurationError("url", f"has no secret; it {form}")
+        return f"has no secret; it {form}"
     if not host:
-        raise ConfigurationError("url", f"has no host; it {form}")
+        return f"has no host; it {form}"
     path = re.fullmatch(r"/apps/([^/]+)/?", parts.path)
     if path is None or parts.query or parts.fragment:
-        raise ConfigurationError("url", f"has no app id, or more than it; it {form}")
+        return f"has no app id, or more than it; it {form}"
     try:
         app_id, key, secret = (
             unquote(part, errors="strict") for part in (path.group(1), parts.username, parts.password)
         )
     except UnicodeDecodeError:
-        raise ConfigurationError("url", "has percent-escapes that are not UTF-8") from None
+        return "has percent-escapes that are not UTF-8"
     return UrlParts(
         app_id=app_id,
         key=key,
@@ -123,12 +140,17 @@ class Hosts:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All that a transport needs to know; ``with_options`` changes some of it."""
+    """All that a transport needs to know; ``with_options`` changes some of it. A deadline of infinity is none."""
 
     credentials: Credentials
     hosts: Hosts
     limits: Limits
     timeout: httpx.Timeout | float
+    deadline: float
+    max_retries: int
+    retry_unsafe: bool
+    on_request: Hook | None
+    on_response: Hook | None
     headers: Mapping[str, str]
     proxy: str | httpx.URL | httpx.Proxy | None = attrs.field(repr=False)  # may hold a password
     verify: bool | ssl.SSLContext
@@ -136,8 +158,7 @@ class Settings:
 
 def check_hosts(*, cluster: object, host: object, port: object, ssl: object, push_notification_host: object) -> Hosts:
     """Decide the hosts: an explicit one beats the cluster."""
-    if not isinstance(ssl, bool):
-        raise ConfigurationError("ssl", "must be True or False")
+    check_flag(ssl, "ssl")
     explicit = None if host is None else _check_host(host, "host")
     if port is not None and (not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535):
         raise ConfigurationError("port", "must be an int from 1 to 65535")
@@ -157,7 +178,7 @@ def check_hosts(*, cluster: object, host: object, port: object, ssl: object, pus
         api=api,
         explicit=api if explicit is not None else None,
         by_option={"push_notification_host": push},
-        ssl=ssl,
+        ssl=ssl is True,
     )
 
 
@@ -190,6 +211,48 @@ def check_timeout(timeout: object) -> httpx.Timeout | float:
     raise ConfigurationError("timeout", _SECONDS)
 
 
+def check_deadline(deadline: object) -> float:
+    """Return the deadline in seconds, infinite for None."""
+    if deadline is None:
+        return math.inf
+    if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not deadline > 0:
+        raise ConfigurationError("deadline", "must be a number of seconds above 0, or None")
+    return deadline
+
+
+def check_max_retries(max_retries: object) -> int:
+    """Check the number of retries."""
+    if not isinstance(max_retries, int) or isinstance(max_retries, bool) or max_retries < 0:
+        raise ConfigurationError("max_retries", "must be an int, 0 or more")
+    return max_retries
+
+
+def check_flag(value: object, option: str) -> bool:
+    """Check an option that is True or False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(option, "must be True or False")
+    return value
+
+
+def check_hook(hook: Hook | None, option: str) -> Hook | None:
+    """Check a function that is called with each attempt."""
+    if hook is not None and not callable(hook):
+        raise ConfigurationError(option, "must be callable with an Attempt")
+    return hook
+
+
+def check_proxy(proxy: object) -> None:
+    """Check a proxy given as text, as far as this goes without loading httpx."""
+    if isinstance(proxy, str):
+        try:
+            parts = urlsplit(proxy)
+            good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ConfigurationError("proxy", "must be a URL such as http://proxy.example:3128")
+
+
 def check_headers(headers: object) -> dict[str, str]:
     """Check the extra headers of `with_options`: names and values that cannot break a request apart."""
     if not isinstance(headers, Mapping):
@@ -208,16 +271,23 @@ def check_headers(headers: object) -> dict[str, str]:
 
 def check_tokens(tokens: object) -> dict[str, Secret]:
     """Check the extra tokens of a webhook call."""
+    checked = _read_tokens(tokens)
+    del tokens  # error trackers show the locals of the frames that an error passes
+    if checked is None:
+        raise InvalidArgumentError("tokens", "must be a mapping of keys to their secrets")
+    return checked
+
+
+def _read_tokens(tokens: object) -> dict[str, Secret] | None:
     if tokens is None:
         return {}
-    rule = "must be a mapping of keys to their secrets"
     if not isinstance(tokens, Mapping):
-        raise InvalidArgumentError("tokens", rule)
+        return None
     checked: dict[str, Secret] = {}
     for key, secret in cast("Mapping[object, object]", tokens).items():
-        if not isinstance(key, str) or not isinstance(secret, str) or not secret or not secret.isprintable():
-            raise InvalidArgumentError("tokens", rule)
-        checked[key] = Secret(secret)
+        if not _is_credential(key) or not _is_credential(secret):
+            return None
+        checked[plain_text(cast("str", key))] = Secret(plain_text(cast("str", secret)))
     return checked
 
 
@@ -238,6 +308,7 @@ def check_http_client(client: object, kind: str, *, proxy: object, verify: objec
             raise ConfigurationError("http_client", f"must be an httpx.{kind}")
         if proxy is not None or verify is not True:
             raise ConfigurationError("http_client", "already decides proxy and verify: give those to it instead")
+    check_proxy(proxy)
     if not isinstance(verify, bool):
         import ssl
 

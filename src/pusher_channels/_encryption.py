@@ -37,13 +37,12 @@ class KeyRing:
     __slots__ = ("_keys",)
 
     def __init__(self, keys: str | Sequence[str] | None) -> None:
-        self._keys: tuple[Secret, ...]
-        if isinstance(keys, str):
-            self._keys = (_checked(keys, _OPTION),)
-        elif keys is None or isinstance(keys, (list, tuple)):
-            self._keys = tuple(_checked(key, f"{_OPTION}[{index}]") for index, key in enumerate(keys or ()))
-        else:
-            raise ConfigurationError(_OPTION, "must be a str or a list of str")
+        self._keys: tuple[Secret, ...] = ()
+        checked = _checked(keys)
+        del keys  # error trackers show the locals of the frames that an error passes
+        if isinstance(checked, ConfigurationError):
+            raise checked
+        self._keys = checked
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._keys)} keys)"
@@ -90,15 +89,31 @@ class KeyRing:
         return self._keys[0]
 
 
-def _checked(key: object, option: str) -> Secret:
+def _checked(keys: object) -> tuple[Secret, ...] | ConfigurationError:
+    """Return the keys, or what is wrong with them: it raises nothing, so that no traceback has a key in it."""
+    if keys is None:
+        return ()
+    if isinstance(keys, str):
+        rule = _rule_broken_by(keys)
+        return (Secret(keys),) if rule is None else ConfigurationError(_OPTION, rule)
+    if not isinstance(keys, (list, tuple)):
+        return ConfigurationError(_OPTION, "must be a str or a list of str")
+    checked: list[Secret] = []
+    for index, key in enumerate(cast("Sequence[object]", keys)):
+        rule = _rule_broken_by(key)
+        if rule is not None:
+            return ConfigurationError(f"{_OPTION}[{index}]", rule)
+        checked.append(Secret(str(key)))
+    return tuple(checked)
+
+
+def _rule_broken_by(key: object) -> str | None:
     if not isinstance(key, str):
-        raise ConfigurationError(option, "must be a str")
+        return "must be a str"
     decoded = _decode_base64(key)
     if decoded is None:
-        raise ConfigurationError(option, "must be valid base64, with padding")
-    if len(decoded) != _MASTER_KEY_BYTES:
-        raise ConfigurationError(option, f"must decode to {_MASTER_KEY_BYTES} bytes")
-    return Secret(key)
+        return "must be valid base64, with padding"
+    return None if len(decoded) == _MASTER_KEY_BYTES else f"must decode to {_MASTER_KEY_BYTES} bytes"
 
 
 def _decode_base64(text: str) -> bytes | None:

@@ -46,7 +46,7 @@ def encode_json(value: object, argument: str, encoder: JsonEncoder | None = None
             raise InvalidArgumentError(argument, "json_encoder must return a str")
         return utf8_text(text, argument)
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_encode_other)
+        text = _ENCODER.encode(value)
     except _NotEncodableError as error:
         raise InvalidArgumentError(argument, str(error)) from None
     except RecursionError:
@@ -110,3 +110,7 @@ def _encode_model(value: object) -> object:
         if attributes is not None:
             return {attribute.name: getattr(value, attribute.name) for attribute in attributes}
     raise _NotEncodableError(f"must not hold a {type(value).__name__}: it has no JSON form (see json_encoder)")
+
+
+# json.dumps would make a new one at every call.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_encode_other)

@@ -1,22 +1,37 @@
-"""Sending: the one place that does I/O. Everything but the sending itself is shared by the two transports."""
+"""Sending: the one place that does I/O.
+
+What a call does (sign, send, wait, try again, correct the clock, give up) stands once, in `_BaseTransport._exchange`.
+It is a generator that asks for attempts and waits; the two transports differ only in how they carry those out.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 import attrs
 import httpx
 
-from pusher_channels._auth import SignatureAuth, redact_httpx_log
+from pusher_channels import _retry
+from pusher_channels._answers import SENT, aread_answer, read_answer
+from pusher_channels._answers import RawResponse as RawResponse
+from pusher_channels._attempts import Attempt, tell
+from pusher_channels._auth import SignatureAuth
 from pusher_channels._config import Settings
 from pusher_channels._encryption import refuse_plaintext
-from pusher_channels._pool import Pool
+from pusher_channels._pool import Clock, Pool
 from pusher_channels._version import __version__
 from pusher_channels.errors import (
     APIConnectionError,
+    APIError,
     APITimeoutError,
+    ConfigurationError,
+    PusherError,
     RequestInfo,
     ResponseDecodeError,
     status_error,
@@ -32,32 +47,36 @@ _HEADERS = {
     "User-Agent": f"pusher-channels-sdk/{__version__}",
     "X-Pusher-Library": f"pusher-channels-sdk {__version__}",
 }
-_POOL = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 _SIGNATURE = re.compile(r"[0-9a-fA-F]{64}")
+_log = logging.getLogger("pusher_channels")
 
 
 @attrs.frozen
-class RawResponse:
-    """An answer as it came, of a status in the 200s.
+class _Send:
+    """Ask for one attempt: the outcome is the answer, or the error that befell it."""
 
-    Attributes:
-        status_code: The HTTP status.
-        headers: The headers, their names in any case.
-        content: The body, decompressed.
-    """
+    request: httpx.Request
+    auth: SignatureAuth
+    seconds: float | None
 
-    status_code: int
-    headers: Mapping[str, str]
-    content: bytes
+
+@attrs.frozen
+class _Wait:
+    seconds: float
+
+
+_Outcome = RawResponse | Exception | None
+_Exchange = Generator[_Send | _Wait, _Outcome, RawResponse]
+# What an attempt may fail with. ValueError: a host name that cannot be one, a redirect's URL that is none.
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 class _BaseTransport(Generic[ClientT]):
     def __init__(self, settings: Settings, pool: Pool[ClientT]) -> None:
         self._settings = settings
         self._pool = pool
-        self._auth = SignatureAuth(settings.credentials.key, settings.credentials.secret)
+        self._auth = self._signer(pool.clock.now)
         self._origins: dict[Server, httpx.URL] = {}
-        redact_httpx_log()
 
     @property
     def app_id(self) -> str:
@@ -66,6 +85,9 @@ class _BaseTransport(Generic[ClientT]):
     @property
     def limits(self) -> Limits:
         return self._settings.limits
+
+    def _signer(self, clock: Callable[[], float]) -> SignatureAuth:
+        return SignatureAuth(self._settings.credentials.key, self._settings.credentials.secret, clock=clock)
 
     def _prepare(
         self, server: Server, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None
@@ -81,28 +103,70 @@ class _BaseTransport(Generic[ClientT]):
         headers = {**_HEADERS, **self._settings.headers}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        timeout = httpx.Timeout(self._settings.timeout).as_dict()
-        return httpx.Request(method, url, headers=headers, content=body, extensions={"timeout": timeout})
+        return httpx.Request(method, url, headers=headers, content=body)
 
     def _prepare_operation(self, request: Request[T]) -> httpx.Request:
         operation = request.operation
         return self._prepare(operation.server, operation.method, request.path, request.query, request.body)
 
-    @staticmethod
-    def _succeed(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """Return the response if its status says success."""
-        if response.is_success:
-            return response
-        # Servers echo what was sent: a 401 quotes the signature, a redirect repeats the query.
-        headers = httpx.Headers(
-            [(name, _SIGNATURE.sub("[redacted]", value)) for name, value in response.headers.items()]
-        )
-        body = _SIGNATURE.sub("[redacted]", response.text)
-        raise status_error(response.status_code, body, headers, request=_info(request))
+    def _exchange(self, request: httpx.Request, *, idempotent: bool) -> _Exchange:
+        """Get a successful answer, or raise: the logic of a call, without the I/O."""
+        settings, pool = self._settings, self._pool
+        ends = time.monotonic() + settings.deadline
+        repeatable = idempotent or settings.retry_unsafe
+        auth, offset = self._auth, None
+        number = retries = 0
+        while True:
+            number += 1
+            attempt = Attempt(request=_info(request), number=number, started=time.time())
+            tell(settings.on_request, attempt)
+            clock = time.perf_counter()
+            outcome = yield _Send(request, auth, self._limit_attempt(request, ends))
+            answer = outcome if isinstance(outcome, RawResponse) else None
+            error = _error_of(request, outcome)
+            status = None if answer is None else answer.status_code
+            attempt = attrs.evolve(attempt, seconds=time.perf_counter() - clock, status_code=status, error=error)
+            _log.debug("%s", attempt)
+            tell(settings.on_response, attempt)
+            if answer is not None and error is None:
+                pool.budget.earn()
+                if offset is not None:
+                    pool.clock.offset = offset
+                return answer
+            if offset is None and answer is not None:
+                offset = _retry.server_offset(request, answer)
+                if offset is not None:
+                    _log.warning("the server's clock is %+.0f s off the local one: signing again with its time", offset)
+                    auth = self._signer(Clock(offset).now)
+                    continue
+            again = retries < settings.max_retries and _retry.may_repeat(outcome, repeatable=repeatable)
+            wait = _retry.wait_before(retries, answer) if again else 0.0
+            if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
+                raise error from (outcome if isinstance(outcome, Exception) else None)
+            retries += 1
+            reason = f"{request.method} {request.url.copy_with(query=None)}: {error}" if answer else str(error)
+            reason = " ".join(reason.split())  # one line, whatever the server sent
+            _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
+            yield _Wait(wait)
 
-    def _decode(self, request: Request[T], sent: httpx.Request, response: httpx.Response) -> T:
+    def _limit_attempt(self, request: httpx.Request, ends: float) -> float | None:
+        """Set httpx's timeouts for the next attempt, and return the seconds that all of it may take."""
+        left = max(0.001, ends - time.monotonic())
+        timeout = self._settings.timeout
+        if isinstance(timeout, httpx.Timeout):
+            parts: dict[str, float | None] = timeout.as_dict()
+            total = None if math.isinf(left) else left
+        else:
+            total = min(timeout, left)
+            parts = {"pool": total, "connect": total, "read": total, "write": total}
+        if total is not None:
+            parts = {name: total if value is None else min(value, total) for name, value in parts.items()}
+        request.extensions = {"timeout": parts}
+        return total
+
+    def _decode(self, request: Request[T], sent: httpx.Request, answer: RawResponse) -> T:
         try:
-            return request.operation.decode(self._succeed(sent, response).content)
+            return request.operation.decode(answer.content)
         except ResponseDecodeError as error:
             error.request = _info(sent)
             raise
@@ -114,34 +178,56 @@ class Transport(_BaseTransport[httpx.Client]):
     def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        return self._decode(request, prepared, self._send(prepared))
+        answer = self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        return self._decode(request, prepared, answer)
 
     def request(self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        response = self._succeed(prepared, self._send(prepared))
-        return RawResponse(response.status_code, response.headers, response.content)
+        return self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
-        with self._pool.lock:
-            self._pool.closed = True
-            if self._pool.owned and self._pool.client is not None:
-                self._pool.client.close()
+        client = self._pool.close()
+        if client is not None:
+            client.close()
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
+    def _carry_out(self, exchange: _Exchange) -> RawResponse:
+        outcome: _Outcome = None
+        while True:
+            try:
+                step = exchange.send(outcome)
+            except StopIteration as stop:
+                answer: RawResponse = stop.value
+                return answer
+            if isinstance(step, _Wait):
+                time.sleep(step.seconds)
+                outcome = None
+            else:
+                outcome = self._attempt(step)
+
+    def _attempt(self, step: _Send) -> RawResponse | Exception:
+        from pusher_channels._sync_client import attempt_limit
+
+        client = self._client()
         try:
-            return self._client().send(request, auth=self._auth, follow_redirects=False)
-        except (httpx.HTTPError, OSError) as error:
-            raise _connection_error(request, error) from error
+            with attempt_limit(step.seconds):
+                return read_answer(client.send(step.request, auth=step.auth, follow_redirects=False, stream=True))
+        except _FAILURES as error:
+            return _scrubbed(error)
+        except RuntimeError as error:
+            raise _closed_error(client, error) from error
 
     def _client(self) -> httpx.Client:
-        with self._pool.lock:
-            self._pool.check_open()
-            if self._pool.client is None:
-                proxy, verify = self._settings.proxy, self._settings.verify
-                self._pool.client = httpx.Client(proxy=proxy, verify=verify, limits=_POOL)
-            return self._pool.client
+        return self._pool.client(self._make_client)
+
+    def _make_client(self) -> httpx.Client:
+        from pusher_channels._sync_client import make_sync_client
+
+        try:
+            return make_sync_client(proxy=self._settings.proxy, verify=self._settings.verify)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError("proxy", "cannot be used: see the cause of this error") from error
 
 
 class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
@@ -150,39 +236,59 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
     async def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        return self._decode(request, prepared, await self._send(prepared))
+        answer = await self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        return self._decode(request, prepared, answer)
 
     async def request(
         self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None
     ) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        response = self._succeed(prepared, await self._send(prepared))
-        return RawResponse(response.status_code, response.headers, response.content)
+        return await self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
-        with self._pool.lock:
-            self._pool.closed = True
-            client = self._pool.client if self._pool.owned else None
+        client = self._pool.close()
         if client is not None:
             await client.aclose()
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
+    async def _carry_out(self, exchange: _Exchange) -> RawResponse:
+        outcome: _Outcome = None
+        while True:
+            try:
+                step = exchange.send(outcome)
+            except StopIteration as stop:
+                answer: RawResponse = stop.value
+                return answer
+            if isinstance(step, _Wait):
+                await asyncio.sleep(step.seconds)
+                outcome = None
+            else:
+                outcome = await self._attempt(step)
+
+    async def _attempt(self, step: _Send) -> RawResponse | Exception:
+        client = self._client()
         try:
-            return await self._client().send(request, auth=self._auth, follow_redirects=False)
-        except (httpx.HTTPError, OSError) as error:
-            raise _connection_error(request, error) from error
+            async with asyncio.timeout(step.seconds):
+                response = await client.send(step.request, auth=step.auth, follow_redirects=False, stream=True)
+                return await aread_answer(response)
+        except _FAILURES as error:
+            if isinstance(error, TimeoutError) and step.request.extensions.get(SENT) is False:
+                error = httpx.ConnectTimeout("no connection in time")
+            return _scrubbed(error)
+        except RuntimeError as error:
+            raise _closed_error(client, error) from error
 
     def _client(self) -> httpx.AsyncClient:
-        with self._pool.lock:
-            self._pool.check_open()
-            if self._pool.client is None:
-                from pusher_channels._async_client import make_async_client
+        return self._pool.client(self._make_client)
 
-                proxy, verify = self._settings.proxy, self._settings.verify
-                self._pool.client = make_async_client(proxy=proxy, verify=verify)
-            return self._pool.client
+    def _make_client(self) -> httpx.AsyncClient:
+        from pusher_channels._async_client import make_async_client
+
+        try:
+            return make_async_client(proxy=self._settings.proxy, verify=self._settings.verify)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError("proxy", "cannot be used: see the cause of this error") from error
 
 
 def _info(request: httpx.Request) -> RequestInfo:
@@ -190,7 +296,35 @@ def _info(request: httpx.Request) -> RequestInfo:
     return RequestInfo(method=request.method, url=str(request.url))
 
 
-def _connection_error(request: httpx.Request, error: Exception) -> APIConnectionError:
-    kind = APITimeoutError if isinstance(error, (httpx.TimeoutException, TimeoutError)) else APIConnectionError
-    reason = _SIGNATURE.sub("[redacted]", str(error)) or type(error).__name__
-    return kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=_info(request))
+def _error_of(request: httpx.Request, outcome: _Outcome) -> APIError | None:
+    """Return what to raise for an attempt's outcome, or None for a success."""
+    info = _info(request)
+    if isinstance(outcome, RawResponse):
+        if 200 <= outcome.status_code <= 299:
+            return None
+        # Servers echo what was sent: a 401 quotes the signature, a redirect repeats the query. The charset is not the
+        # server's to choose: Python has codecs that decompress, or fail.
+        headers = [(name.encode(), _redacted(value).encode()) for name, value in outcome.headers.items()]
+        body = _redacted(outcome.content.decode(errors="replace"))
+        return status_error(outcome.status_code, body, httpx.Headers(headers), request=info)
+    timed_out = isinstance(outcome, (httpx.TimeoutException, TimeoutError))
+    kind = APITimeoutError if timed_out else APIConnectionError
+    reason = str(outcome) or ("timed out" if timed_out else type(outcome).__name__)
+    return kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=info)
+
+
+def _scrubbed(error: Exception) -> Exception:
+    """Take echoes of the signature out of an error and of those that led to it: some quote what the server sent."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(_redacted(part) if isinstance(part, str) else part for part in link.args)
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _redacted(text: str) -> str:
+    return _SIGNATURE.sub("[redacted]", text)
+
+
+def _closed_error(client: httpx.Client | httpx.AsyncClient, error: RuntimeError) -> Exception:
+    return PusherError("the client is closed") if client.is_closed else error

@@ -92,9 +92,9 @@ def _verify(headers: list[tuple[object, object]], body: bytes, tokens: Mapping[s
     secret = None if key is None else tokens.get(key)
     if secret is None:
         raise UnknownKeyError("the X-Pusher-Key header is missing, or names a key that is not accepted here")
-    expected = hmac.digest(secret.reveal().encode(), body, "sha256").hex().encode()
     given = b"" if signature is None else signature.encode("utf-8", "surrogatepass")
-    if not hmac.compare_digest(expected, given):
+    # In one expression: error trackers show the locals of the frames that an error passes.
+    if not hmac.compare_digest(hmac.digest(secret.reveal().encode(), body, "sha256").hex().encode(), given):
         raise InvalidSignatureError("the X-Pusher-Signature header is not the signature of the body")
 
 

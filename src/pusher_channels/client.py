@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pusher_channels._base import BaseClient
 from pusher_channels._builder import Event
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import httpx  # noqa: F401  named in the strings below
 
     from pusher_channels._transport import AsyncTransport, RawResponse, Transport
+    from pusher_channels.publisher import AsyncPublisher, Publisher
     from pusher_channels_rest.models import NotifyResult, TriggerBatchResult, TriggerResult
 
 
@@ -146,6 +147,49 @@ class Pusher(BaseClient["httpx.Client"], Resources):
         """
         return self._transport.request(*self._build.raw(method, path, query, body))
 
+    def publisher(
+        self,
+        *,
+        max_queue: int = 10_000,
+        when_full: Literal["wait", "refuse"] = "wait",
+        max_age: float = 0.05,
+        concurrency: int = 4,
+        split_refused: bool = True,
+    ) -> Publisher:
+        """Make a publisher: it takes events from any thread, sends them in batches, and tells each one's outcome.
+
+            with pusher.publisher() as publisher:
+                future = publisher.publish("orders", "created", {"id": 17})
+
+        Close it before this client. It keeps the order of each channel, and sends with this client's options; see
+        docs/publisher.md for what it promises.
+
+        Args:
+            max_queue: The most events that it holds, waiting and under way.
+            when_full: "wait" makes `publish` wait for room; "refuse" makes it raise `QueueFullError`.
+            max_age: Seconds that an event may wait for others to share its request.
+            concurrency: The most requests at once, which is also the number of threads.
+            split_refused: Send the events of a batch that was refused with 400 or 413 again one by one, so that a bad
+                event fails alone. Such a batch counts as not taken.
+
+        Raises:
+            ConfigurationError: An option cannot work.
+        """
+        from pusher_channels.publisher import Publisher
+        from pusher_channels.publisher._options import Options
+        from pusher_channels.publisher._sending import Sender
+        from pusher_channels.publisher._wire import Routes
+
+        state, routes = self._state, Routes()
+        options = Options(
+            max_queue=max_queue,
+            when_full=when_full,
+            max_age=max_age,
+            concurrency=concurrency,
+            split_refused=split_refused,
+        )
+        return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool, routes))
+
     def close(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
         if not self._state.is_view:
@@ -212,6 +256,38 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
     ) -> RawResponse:
         """Send any signed request: see `Pusher.request`."""
         return await self._transport.request(*self._build.raw(method, path, query, body))
+
+    def publisher(
+        self,
+        *,
+        max_queue: int = 10_000,
+        when_full: Literal["wait", "refuse"] = "wait",
+        max_age: float = 0.05,
+        concurrency: int = 4,
+        split_refused: bool = True,
+    ) -> AsyncPublisher:
+        """Make a publisher for the tasks of one event loop: see `Pusher.publisher`.
+
+        async with pusher.publisher() as publisher:
+            future = await publisher.publish("orders", "created", {"id": 17})  # waits for room in the queue
+            await future  # waits for the outcome
+        """
+        from pusher_channels.publisher import AsyncPublisher
+        from pusher_channels.publisher._options import Options
+        from pusher_channels.publisher._sending import AsyncSender
+        from pusher_channels.publisher._wire import Routes
+
+        state, routes = self._state, Routes()
+        options = Options(
+            max_queue=max_queue,
+            when_full=when_full,
+            max_age=max_age,
+            concurrency=concurrency,
+            split_refused=split_refused,
+        )
+        return AsyncPublisher(
+            options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool, routes)
+        )
 
     async def aclose(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""

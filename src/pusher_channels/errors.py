@@ -2,7 +2,7 @@
 
     PusherError
       ConfigurationError, InvalidArgumentError     both also ValueError
-      EncryptionError
+      EncryptionError, QueueFullError, DeliveryUnknownError
       WebhookError > InvalidSignatureError, UnknownKeyError, StaleWebhookError, InvalidWebhookBodyError
       APIError > APIConnectionError > APITimeoutError
                > APIStatusError > BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError,
@@ -32,6 +32,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConfigurationError",
+    "DeliveryUnknownError",
     "EncryptionError",
     "InvalidArgumentError",
     "InvalidSignatureError",
@@ -40,6 +41,7 @@ __all__ = [
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PusherError",
+    "QueueFullError",
     "RateLimitError",
     "RequestInfo",
     "ResponseDecodeError",
@@ -67,6 +69,17 @@ class ConfigurationError(PusherError, ValueError):
 
 class EncryptionError(PusherError):
     """End-to-end encryption was refused or failed: plaintext on its way, or data that does not decrypt."""
+
+
+class QueueFullError(PusherError):
+    """A publisher holds as many events as it may, and was told to refuse more. Nothing was queued."""
+
+
+class DeliveryUnknownError(PusherError):
+    """An event of a publisher may have been taken by the server or not. ``__cause__`` is what happened.
+
+    Sending it again may deliver it twice, not sending it again may lose it: that is for the caller to decide.
+    """
 
 
 class WebhookError(PusherError):

@@ -389,7 +389,8 @@ def test_twins_have_the_same_names_and_signatures() -> None:
     for name in public_methods(Pusher):
         ours, twin = getattr(Pusher, name), getattr(AsyncPusher, name)
         if callable(ours):
-            assert inspect.signature(ours) == inspect.signature(twin), name
+            # `publisher` returns a twin itself
+            assert str(inspect.signature(ours)) == str(inspect.signature(twin)).replace("Async", ""), name
             assert inspect.getdoc(ours), name
             assert inspect.getdoc(twin), name
     assert inspect.signature(Pusher.__init__) == inspect.signature(AsyncPusher.__init__)

@@ -1,0 +1,126 @@
+"""When a failed attempt may be made again, and after which wait. No I/O, no state.
+
+A retry library was considered: its loop costs more than the rest of our call, and these rules, which are what matters,
+would be written all the same.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import ssl
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+
+import httpx
+
+from pusher_channels._answers import AnswerTooLargeError, RawResponse
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 8.0
+_MAX_RETRY_AFTER = 24 * 60 * 60.0
+_MAX_SKEW = 24 * 60 * 60
+
+# Raised before any byte of the request was on its way, so the server cannot have taken it.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# The same would happen again.
+_HOPELESS = (
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.DecodingError,
+    httpx.InvalidURL,
+    AnswerTooLargeError,
+    ValueError,
+)
+
+_LONGEST_MESSAGE = 4096
+_EXPIRED = re.compile(r"Timestamp expired: Given timestamp \([^)]*\) not within \d+s of server time \(([^)]*)\)")
+
+
+def may_repeat(outcome: RawResponse | Exception | None, *, repeatable: bool) -> bool:
+    """Tell whether a request may be sent again after this answer, or after this error came in place of one.
+
+    ``repeatable`` says that a second delivery does no harm. Everything else is repeated only if it certainly was not
+    taken; after a reset, even of a connection that had been idle, that is not certain.
+    """
+    if isinstance(outcome, RawResponse):
+        if outcome.status_code == 429 or (outcome.status_code == 503 and "retry-after" in outcome.headers):
+            return True  # the server says itself that it did not take the request
+        return repeatable and outcome.status_code >= 500
+    if isinstance(outcome, _HOPELESS) or _is_certificate_error(outcome):
+        return False
+    return repeatable or isinstance(outcome, _NOT_SENT)
+
+
+def certainly_not_taken(outcome: RawResponse | Exception) -> bool:
+    """Tell whether an attempt that ended like this left nothing at the server.
+
+    The server says so itself with any refusal (3xx, 4xx) and with 503 and Retry-After; or the request never left. After
+    another 5xx, a timeout or a broken connection nobody knows.
+    """
+    if isinstance(outcome, RawResponse):
+        status = outcome.status_code
+        return 300 <= status <= 499 or (status == 503 and "retry-after" in outcome.headers)
+    return isinstance(outcome, (*_NOT_SENT, httpx.UnsupportedProtocol))
+
+
+def wait_before(retry: int, answer: RawResponse | None) -> float:
+    """Return the seconds to wait before a retry (the first is 0): what the server asks for, or a random share.
+
+    Infinity means that it is not worth waiting: the server asks for more than a day.
+    """
+    asked = None if answer is None else _retry_after(answer)
+    if asked is not None:
+        return asked if asked <= _MAX_RETRY_AFTER else math.inf
+    # Full jitter: clients that failed together do not come back together.
+    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retry))  # noqa: S311  no secret depends on it
+
+
+def _retry_after(answer: RawResponse) -> float | None:
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - time.time())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def server_offset(request: httpx.Request, answer: RawResponse) -> float | None:
+    """Return how far the server's clock is ahead, if the server refused the request for its timestamp.
+
+    Only an answer that nobody on the way can forge counts, over TLS or from this machine, and at most a day: a
+    signature for another day would be worth something to an eavesdropper.
+    """
+    if answer.status_code != 401 or not (request.url.scheme == "https" or _is_loopback(request.url.host)):
+        return None
+    found = _EXPIRED.search(answer.content[:_LONGEST_MESSAGE].decode(errors="replace"))
+    if found is None:
+        return None
+    try:
+        server = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    offset = server.timestamp() - time.time()
+    return offset if abs(offset) <= _MAX_SKEW else None
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):  # a name, which is not to be judged by its first letters
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _is_certificate_error(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,555 @@
+"""Both publishers against a server that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pusher_channels import (
+    APIConnectionError,
+    APITimeoutError,
+    Attempt,
+    BadRequestError,
+    ChannelAttributes,
+    ConfigurationError,
+    DeliveryUnknownError,
+    Event,
+    InvalidArgumentError,
+    NotFoundError,
+    PayloadTooLargeError,
+    Pusher,
+    PusherError,
+    QueueFullError,
+    RateLimitError,
+    ResponseDecodeError,
+    ServerError,
+)
+from pusher_channels.emulator import Emulator
+from pusher_channels.publisher._wire import Route
+from tests.faults.certificates import make_certificates
+from tests.faults.secrets import leaks
+from tests.publisher.faults import SERVER_CLOCK, Fault, FaultServer, failing_if, in_turn
+from tests.publisher.twins import KINDS, Outcome, Twin, open_twin, until
+from tests.unit.support import MASTER_KEY, Recorder
+
+ACCEPTED = ChannelAttributes
+NEVER = 3600.0
+"""An age at which only full batches and flushes are sent."""
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+async def publish_all(twin: Twin, count: int, channels: int = 100) -> list[Outcome]:
+    return [await twin.publish(f"channel-{number % channels}", "e", number) for number in range(count)]
+
+
+@KINDS
+async def test_events_share_requests_up_to_the_limit_of_the_spec(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        futures = await publish_all(twin, 95)
+        await twin.flush()
+        assert [type(outcome) for outcome in await twin.outcomes(*futures)] == [ACCEPTED] * 95
+        statistics = twin.statistics
+    assert sorted(map(int, server.all_taken)) == list(range(95))
+    assert max(map(len, server.requests)) == 10
+    assert len(server.requests) <= 12
+    assert (statistics.published, statistics.requests, statistics.retried) == (95, len(server.requests), 0)
+    assert statistics.queued == statistics.in_flight == statistics.failed == statistics.unknown == 0
+    assert 0 < statistics.latency_median <= statistics.latency_p99 <= statistics.latency_max < 60
+
+
+@KINDS
+async def test_the_clients_own_limit_counts(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, client={"max_batch_events": 3}, max_age=NEVER) as twin:
+        futures = await publish_all(twin, 9)
+        await twin.outcomes(*futures)
+    assert [len(request) for request in server.requests] == [3, 3, 3]
+
+
+@KINDS
+async def test_everything_of_an_event_arrives(kind: str) -> None:
+    async with Emulator() as emulator, open_twin(kind, emulator.url) as twin:
+        first = await twin.publish("presence-a", "one", {"n": 1}, socket_id="1.2", info="user_count")
+        second = await twin.publish_event(Event("b", "two", "text", info=["subscription_count"]))
+        third = await twin.publish("c", "three", b"bytes")
+        await twin.flush()
+        assert await first == ACCEPTED(user_count=0)
+        assert (await second).subscription_count is not None
+        assert await third == ACCEPTED()
+        assert [(event.channel, event.name, event.data, event.socket_id) for event in emulator.published] == [
+            ("presence-a", "one", '{"n":1}', "1.2"),
+            ("b", "two", "text", None),
+            ("c", "three", "bytes", None),
+        ]
+
+
+@KINDS
+async def test_each_channel_keeps_its_order(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        await publish_all(twin, 300, channels=3)
+    for number in range(3):
+        assert server.taken[f"channel-{number}"] == [str(event) for event in range(number, 300, 3)]
+
+
+@KINDS
+async def test_a_channel_is_never_in_two_requests_at_once(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        for number in range(20):
+            await twin.publish("busy", "e", number)
+        await publish_all(twin, 10)
+        await until(lambda: twin.statistics.in_flight == 20)
+        assert twin.statistics.queued == 10
+        server.answer()
+    assert server.taken["busy"] == [*map(str, range(20))]
+
+
+@KINDS
+async def test_what_is_wrong_is_refused_before_it_is_queued(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url) as twin:
+        for arguments, argument in (
+            (("no spaces", "e", "d"), "channel"),
+            (("c", "", "d"), "event_name"),
+            (("c", "e", "x" * 10_241), "data"),
+            (("c", "e", math.nan), "data"),
+        ):
+            with pytest.raises(InvalidArgumentError) as info:
+                await twin.publish(*arguments)
+            assert info.value.argument == argument
+        for options in ({"socket_id": "1"}, {"info": "nothing"}):
+            with pytest.raises(InvalidArgumentError):
+                await twin.publish("c", "e", "d", **options)
+        with pytest.raises(InvalidArgumentError, match="^name: "):
+            await twin.publish_event(Event("c", "", "d"))
+        assert (twin.statistics.queued, twin.statistics.failed) == (0, 0)
+    assert server.requests == []
+
+
+@KINDS
+async def test_an_event_waits_for_company_no_longer_than_its_age(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=0.02) as twin:
+        assert await (await twin.publish("c", "e", "d")) == ACCEPTED(subscription_count=1)
+
+
+@KINDS
+async def test_a_full_batch_waits_for_nothing(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        await asyncio.gather(*await publish_all(twin, 10))
+
+
+@KINDS
+async def test_a_full_queue_refuses_if_told_so(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, max_queue=5, when_full="refuse", max_age=0) as twin:
+        futures = await publish_all(twin, 5)
+        with pytest.raises(QueueFullError, match="5 events have no outcome yet"):
+            await twin.publish("c", "e", "one too many")
+        server.answer()
+        await asyncio.gather(*futures)
+        await (await twin.publish("c", "e", "again"))
+    assert sorted(server.all_taken) == ["0", "1", "2", "3", "4", "again"]
+
+
+@KINDS
+async def test_a_full_queue_makes_publishers_wait(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, max_queue=5, max_age=0) as twin:
+        await publish_all(twin, 5)
+        waiting = [asyncio.create_task(twin.publish("c", "e", f"late {number}")) for number in range(20)]
+        done, _ = await asyncio.wait(waiting, timeout=0.05)
+        assert not done
+        server.answer()
+        await asyncio.gather(*[await task for task in waiting])
+        assert twin.statistics.published == 25
+
+
+@KINDS
+@pytest.mark.parametrize("status", ["400", "413"])
+async def test_a_bad_event_fails_alone(kind: str, status: Fault, server: FaultServer) -> None:
+    server.plan = failing_if(status, lambda event: event["data"] == "bad")
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        data = [*map(str, range(4)), "bad", *map(str, range(4, 9))]
+        futures = [await twin.publish("c", "e", text) for text in data]
+        outcomes = await twin.outcomes(*futures)
+        statistics = twin.statistics
+    error = outcomes.pop(4)
+    assert isinstance(error, BadRequestError if status == "400" else PayloadTooLargeError)
+    assert error.body == f"refused with {status}"
+    assert outcomes == [ACCEPTED(subscription_count=1)] * 9
+    assert server.taken["c"] == [*map(str, range(9))]
+    assert [len(request) for request in server.requests] == [10, *[1] * 10]
+    assert (statistics.published, statistics.failed, statistics.requests, statistics.retried) == (9, 1, 11, 10)
+
+
+@KINDS
+async def test_a_refused_batch_stays_whole_if_told_so(kind: str, server: FaultServer) -> None:
+    server.plan = in_turn("400")
+    async with open_twin(kind, server.url, split_refused=False, max_age=NEVER) as twin:
+        outcomes = await twin.outcomes(*await publish_all(twin, 10))
+        assert [type(outcome) for outcome in outcomes] == [BadRequestError] * 10
+        assert len({id(outcome) for outcome in outcomes}) == 10
+        assert twin.statistics.failed == 10
+    assert len(server.requests) == 1
+
+
+IN_DOUBT: dict[Fault, type[PusherError]] = {
+    "500": ServerError,
+    "500 taken": ServerError,
+    "reset before": APIConnectionError,
+    "reset taken": APIConnectionError,
+    "reset in the answer": APIConnectionError,
+    "hang taken": APITimeoutError,
+    "garbage": APIConnectionError,
+}
+
+
+@KINDS
+@pytest.mark.parametrize("fault", IN_DOUBT)
+async def test_what_may_have_been_taken_is_not_sent_again(kind: str, fault: Fault, server: FaultServer) -> None:
+    server.plan = in_turn(fault)
+    async with open_twin(kind, server.url, client={"timeout": 0.3}, max_age=0) as twin:
+        unknown = await twin.publish("c", "e", "first")
+        (error,) = await twin.outcomes(unknown)
+        assert type(error) is DeliveryUnknownError
+        assert isinstance(error.__cause__, IN_DOUBT[fault])
+        assert leaks(error, signatures(server)) == []
+        assert await (await twin.publish("c", "e", "second")) == ACCEPTED(subscription_count=1)
+        statistics = twin.statistics
+    assert [len(request) for request in server.requests] == [1, 1]
+    assert (statistics.published, statistics.unknown, statistics.failed, statistics.retried) == (1, 1, 0, 0)
+
+
+def signatures(server: FaultServer) -> set[str]:
+    found = {signature for head in server.heads for signature in re.findall("auth_signature=([0-9a-f]{64})", head)}
+    assert found
+    return found
+
+
+@KINDS
+async def test_a_success_that_cannot_be_read_is_in_doubt(kind: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}]}")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as listener:
+        url = f"http://k:s@127.0.0.1:{listener.sockets[0].getsockname()[1]}/apps/3"
+        async with open_twin(kind, url, max_age=0) as twin:
+            (error,) = await twin.outcomes(await twin.publish("c", "e", "d"))
+    assert type(error) is DeliveryUnknownError
+    assert isinstance(error.__cause__, ResponseDecodeError)
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("faults", "kind_of_error"),
+    [
+        (["429"] * 3, RateLimitError),
+        (["503 with retry-after"] * 3, ServerError),
+        (["404 in chunks"], NotFoundError),
+    ],
+)
+async def test_what_was_certainly_not_taken_has_its_own_error(
+    kind: str, faults: list[Fault], kind_of_error: type[PusherError], server: FaultServer
+) -> None:
+    server.plan = in_turn(*faults)
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        (error,) = await twin.outcomes(await twin.publish("c", "e", "d"))
+        assert type(error) is kind_of_error
+        statistics = twin.statistics
+    assert len(server.requests) == len(faults) == statistics.requests
+    assert (statistics.failed, statistics.unknown, statistics.retried) == (1, 0, len(faults) - 1)
+    assert server.all_taken == []
+
+
+@KINDS
+async def test_nobody_listens(kind: str, unused_tcp_port: int) -> None:
+    url = f"http://k:s@127.0.0.1:{unused_tcp_port}/apps/3"
+    async with open_twin(kind, url, max_age=0) as twin:
+        (error,) = await twin.outcomes(await twin.publish("c", "e", "d"))
+        assert type(error) is APIConnectionError
+        assert isinstance(error.__cause__, httpx.ConnectError)
+        assert (twin.statistics.failed, twin.statistics.requests) == (1, 3)
+
+
+@KINDS
+@pytest.mark.parametrize("fault", ["429", "503 with retry-after", "idle", "reset after the answer"])
+async def test_what_can_be_repeated_safely_is(kind: str, fault: Fault, server: FaultServer) -> None:
+    server.plan = in_turn(fault)
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        await (await twin.publish("c", "e", "first"))
+        await until(lambda: fault in ("429", "503 with retry-after") or not server.connections)
+        await (await twin.publish("c", "e", "second"))
+        assert (twin.statistics.published, twin.statistics.unknown) == (2, 0)
+    assert server.taken["c"] == ["first", "second"]
+
+
+@KINDS
+async def test_retry_unsafe_sends_again(kind: str, server: FaultServer) -> None:
+    server.plan = in_turn("500 taken", "reset before")
+    async with open_twin(kind, server.url, client={"retry_unsafe": True}, max_age=0) as twin:
+        await (await twin.publish("c", "e", "d"))
+        assert (twin.statistics.published, twin.statistics.retried) == (1, 2)
+    assert server.taken["c"] == ["d", "d"]
+
+
+@KINDS
+async def test_with_retry_unsafe_a_refusal_after_a_doubtful_attempt_is_in_doubt(kind: str, server: FaultServer) -> None:
+    server.plan = in_turn("reset taken", "429", "404 in chunks")
+    async with open_twin(kind, server.url, client={"retry_unsafe": True}, max_age=0) as twin:
+        (error,) = await twin.outcomes(await twin.publish("c", "e", "d"))
+    assert type(error) is DeliveryUnknownError
+    assert isinstance(error.__cause__, NotFoundError)
+
+
+@KINDS
+async def test_the_deadline_includes_the_first_attempt(kind: str, server: FaultServer) -> None:
+    server.plan = failing_if("hang", lambda event: True)
+    client = {"timeout": 0.2, "deadline": 0.3, "max_retries": 50, "retry_unsafe": True}
+    async with open_twin(kind, server.url, client=client, max_age=0) as twin:
+        (error,) = await twin.outcomes(await twin.publish("c", "e", "d"))
+        assert type(error) is DeliveryUnknownError
+        assert twin.statistics.latency_max < 2
+
+
+@KINDS
+async def test_the_clock_is_corrected(kind: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.fromisoformat(SERVER_CLOCK).timestamp()
+    monkeypatch.setattr("time.time", lambda: now - 3600)
+    server.plan = in_turn("401 for the clock")
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        await (await twin.publish("c", "e", "first"))
+        await (await twin.publish("c", "e", "second"))
+    stamps = [int(re.findall("auth_timestamp=([0-9]+)", head)[0]) for head in server.heads]
+    assert [stamp - int(now) for stamp in stamps] == [-3600, 0, 0]
+
+
+@KINDS
+async def test_a_cancelled_event_is_not_sent(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, concurrency=1, max_age=0) as twin:
+        first = await twin.publish("c", "e", "first")
+        await until(lambda: twin.statistics.in_flight == 1)
+        second, third = await twin.publish("c", "e", "second"), await twin.publish("c", "e", "third")
+        assert second.cancel()
+        await asyncio.sleep(0)  # asyncio tells the thread's future in the next turn
+        first.cancel()
+        server.answer()
+        await third
+        await twin.flush()
+        statistics = twin.statistics
+        assert (statistics.published, statistics.cancelled, statistics.in_flight) == (2, 1, 0)
+    assert server.taken["c"] == ["first", "third"]
+
+
+@KINDS
+async def test_closing_sends_what_is_left(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        futures = await publish_all(twin, 17, channels=2)
+        await twin.close()
+        assert all(future.done() for future in futures) or kind == "sync"  # asyncio hears of the others' a turn later
+        await asyncio.gather(*futures)
+        with pytest.raises(PusherError, match="the publisher is closed"):
+            await twin.publish("c", "e", "d")
+        await twin.close()
+        await twin.flush()
+
+
+@KINDS
+async def test_closing_wakes_those_who_wait_for_room(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, max_queue=1, max_age=0) as twin:
+        first = await twin.publish("c", "e", "first")
+        waiting = asyncio.create_task(twin.publish("c", "e", "second"))
+        await asyncio.sleep(0.02)
+        closing = asyncio.create_task(twin.close())
+        await until(lambda: "closed=True" in repr(twin.publisher))
+        server.answer()
+        await closing
+        with pytest.raises(PusherError, match="the publisher is closed"):
+            await waiting
+        await first
+
+
+@KINDS
+async def test_closing_in_limited_time(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        futures = await publish_all(twin, 15, channels=1)
+        with pytest.raises(TimeoutError, match="5 of them were not sent"):
+            await twin.close(timeout=0.1)
+        for future in futures[10:]:
+            with pytest.raises(PusherError, match="closed before the event was sent"):
+                await future
+        server.answer()
+        await asyncio.gather(*futures[:10])
+        assert (twin.statistics.published, twin.statistics.failed) == (10, 5)
+    assert len(server.all_taken) == 10
+
+
+@KINDS
+async def test_flushing_in_limited_time(kind: str, server: FaultServer) -> None:
+    server.held.clear()
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        future = await twin.publish("c", "e", "d")
+        with pytest.raises(TimeoutError, match="not all events"):
+            await twin.flush(timeout=0.05)
+        server.answer()
+        await future
+
+
+@KINDS
+async def test_a_flush_waits_for_what_came_before_it_only(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        before = await twin.publish("c", "e", "before")
+        await twin.flush()
+        after = await twin.publish("c", "e", "after")
+        assert twin.statistics.published == 1
+        assert not after.done()
+        await before
+
+
+@KINDS
+async def test_the_client_is_closed_first(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=NEVER) as twin:
+        future = await twin.publish("c", "e", "d")
+        await twin.close_client()
+        await twin.flush()
+        with pytest.raises(PusherError, match="the client is closed"):
+            await future
+        assert (twin.statistics.failed, twin.statistics.unknown, twin.statistics.requests) == (1, 0, 0)
+    assert server.requests == []
+
+
+@KINDS
+async def test_encrypted_channels(kind: str, server: FaultServer) -> None:
+    client = {"encryption_master_key_base64": MASTER_KEY}
+    async with open_twin(kind, server.url, client=client, max_age=0) as twin:
+        await (await twin.publish("private-encrypted-c", "e", "plaintext"))
+    (data,) = server.taken["private-encrypted-c"]
+    assert re.fullmatch(r'\{"nonce":"[^"]+","ciphertext":"[^"]+"\}', data)
+    async with open_twin(kind, server.url) as twin:
+        with pytest.raises(ConfigurationError):
+            await twin.publish("private-encrypted-c", "e", "plaintext")
+    assert len(server.requests) == 1
+
+
+@KINDS
+async def test_hooks_see_every_attempt(kind: str, server: FaultServer) -> None:
+    server.plan = in_turn("429")
+    seen: list[Attempt] = []
+    async with open_twin(kind, server.url, client={"on_response": seen.append}, max_age=0) as twin:
+        await (await twin.publish("c", "e", "d"))
+        assert (twin.statistics.requests, twin.statistics.retried) == (2, 1)
+    assert [attempt.status_code for attempt in seen] == [429, 200]
+
+
+@KINDS
+async def test_debug_logging_sees_every_attempt(
+    kind: str, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "pusher_channels"):
+        async with open_twin(kind, server.url, max_age=0) as twin:
+            await (await twin.publish("c", "e", "d"))
+    assert "batch_events -> 200" in caplog.text
+
+
+@KINDS
+async def test_failures_are_logged_in_one_line(
+    kind: str, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.plan = in_turn("404 in chunks", "500")
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        await twin.outcomes(await twin.publish("c", "e", "d"), await twin.publish("d", "e", "d"))
+    lines = [record.getMessage() for record in caplog.records if record.name == "pusher_channels"]
+    assert sorted(lines) == ["1 events failed: 404: none", "1 events may have been taken or not: 500: refused with 500"]
+
+
+@KINDS
+async def test_the_short_way_sends_what_the_transport_sends(kind: str, server: FaultServer) -> None:
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        await (await twin.publish("c", "e", "d"))
+        server.plan = in_turn("429")  # the second attempt goes through the transport
+        await (await twin.publish("c", "e", "d"))
+    first, again, through_transport = (
+        sorted(re.sub("(?<=timestamp=)[0-9]+|(?<=signature=)[0-9a-f]+", "", head).split("\r\n"))
+        for head in server.heads
+    )
+    assert first == again == through_transport
+    assert server.requests[0] == server.requests[1] == server.requests[2]
+
+
+@KINDS
+async def test_the_short_way_is_taken(kind: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_twin(kind, server.url, max_age=0) as twin:
+        for client in (httpx.Client, httpx.AsyncClient):
+            monkeypatch.setattr(client, "send", None)
+        await asyncio.gather(*await publish_all(twin, 100))
+        assert 1 <= len(server.connections) <= 4
+
+
+async def test_an_http_client_of_ones_own_is_used() -> None:
+    recorder = Recorder(content=b'{"batch":[{"user_count":4}]}')
+    with recorder.sync() as pusher, pusher.publisher() as publisher:
+        assert publisher.publish("c", "e", "d").result() == ChannelAttributes(user_count=4)
+    async with recorder.asynchronous() as async_pusher, async_pusher.publisher() as async_publisher:
+        assert await (await async_publisher.publish("c", "e", "d")) == ChannelAttributes(user_count=4)
+    assert [request.url.path for request in recorder.requests] == ["/apps/3/batch_events"] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "short"),
+    [
+        ({}, {}, True),
+        ({"timeout": httpx.Timeout(3)}, {}, False),
+        ({"proxy": "http://proxy.example:3128"}, {}, False),
+        ({"on_request": print}, {}, False),
+        ({}, {"HTTPS_PROXY": "http://proxy.example:3128"}, False),
+        ({}, {"ALL_PROXY": "http://proxy.example:3128"}, False),
+        ({}, {"NO_PROXY": "localhost"}, True),
+    ],
+)
+def test_when_the_short_way_is_open(
+    options: dict[str, Any], environment: dict[str, str], short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with Pusher("3", "key", "secret", timeout=options.pop("timeout", 2.0), deadline=1.0, **options) as pusher:
+        sample = httpx.Request(
+            "POST", "https://api-mt1.pusher.com/apps/3/batch_events", headers={"A": "b"}, content=b"x"
+        )
+        route = Route.of(pusher._state.settings, sample)  # pyright: ignore[reportPrivateUsage]
+    assert (route is not None) == short
+    if route is not None:
+        assert (route.host, route.port, route.seconds) == ("api-mt1.pusher.com", 443, 1.0)
+        assert route.head == "Host: api-mt1.pusher.com\r\nA: b\r\n"
+
+
+@KINDS
+async def test_tls_and_a_certificate_that_is_refused(kind: str, tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    with FaultServer(context=certificates.good) as server:
+        async with open_twin(kind, server.url, client={"verify": certificates.client}, max_age=0) as twin:
+            await asyncio.gather(*await publish_all(twin, 20))
+        assert len(server.all_taken) == 20
+        async with open_twin(kind, server.url, max_age=0) as twin:
+            (error,) = await twin.outcomes(await twin.publish("c", "e", "d"))
+            assert type(error) is APIConnectionError
+            assert twin.statistics.requests == 1
+    assert len(server.all_taken) == 20
