@@ -6,7 +6,7 @@ SPEC ?= spec/openapi.yaml
 OUT ?= generated_client/pusher_channels_rest
 TESTS ?=
 
-.PHONY: help demo test soak test-peers lint format generate check-generated build test-wheel check lock clean
+.PHONY: help demo test soak faults test-peers lint format generate check-generated build test-wheel check lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -29,6 +29,9 @@ test: $(VENV)/installed  ## Unit, vector, generator, contract and end-to-end tes
 
 soak: $(VENV)/installed  ## Fuzz the local server with 10,000 examples of each kind
 	SOAK=1 $(BIN)/python -m pytest tests/emulator/test_fuzz.py $(TESTS)
+
+faults: $(VENV)/installed  ## Write docs/faults.md anew, from what the faults really come to
+	$(BIN)/python -m tests.faults.table
 
 test-peers: $(VENV)/installed node_modules/installed  ## The official libraries, soketi, and a real browser
 	$(BIN)/python -m pytest tests/peers tests/browser $(TESTS)

@@ -11,7 +11,9 @@ from urllib.parse import quote
 import httpx
 
 from pusher_channels._answers import SIGNATURE
+from pusher_channels._encryption import refuse_plaintext
 from pusher_channels._secret import Secret
+from pusher_channels.errors import InvalidArgumentError
 from pusher_channels.signing import RESERVED_QUERY_KEYS, signed_pairs
 
 
@@ -25,6 +27,9 @@ class SignatureAuth(httpx.Auth):
     requires_request_body = True
 
     def __init__(self, key: str, secret: str | Secret, *, clock: Callable[[], float] = time.time) -> None:
+        for argument, value in (("key", key), ("secret", secret)):
+            if not isinstance(value, (str, Secret)) or not value:  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise InvalidArgumentError(argument, "must be a str that is not empty")
         self._key = key
         self._secret = secret if isinstance(secret, Secret) else Secret(secret)
         self._clock = clock
@@ -35,9 +40,11 @@ class SignatureAuth(httpx.Auth):
         """Sign the request (called by httpx)."""
         unsigned = request.url
         pairs = [(name, value) for name, value in unsigned.params.multi_items() if name not in RESERVED_QUERY_KEYS]
+        path = unsigned.raw_path.partition(b"?")[0].decode("ascii")
+        refuse_plaintext(path, pairs, request.content)
         signed = signed_pairs(
             request.method,
-            unsigned.raw_path.partition(b"?")[0].decode("ascii"),
+            path,
             pairs,
             request.content,
             key=self._key,

@@ -220,6 +220,8 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             ConfigurationError: The variable is not set, or its URL or an option cannot work.
         """
+        if not isinstance(name, str) or not name.isprintable():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("name", "must be the name of an environment variable")
         url = Secret(os.environ.get(name, ""))
         if not url.reveal():
             raise ConfigurationError(name, "is not set in the environment")
@@ -287,6 +289,12 @@ class BaseClient(Generic[HttpClientT]):
         view = object.__new__(type(self))
         view._state = attrs.evolve(self._state, settings=settings, is_view=True)
         return view
+
+    def __copy__(self) -> Self:
+        return self.with_options()
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"a {type(self).__name__} is not to be pickled: make one where it is used")
 
     def __repr__(self) -> str:
         settings = self._state.settings

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
 
 _APP_ID = re.compile(r"[A-Za-z0-9._~-]+")
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
-_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]+))?")
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SECONDS = "must be a number of seconds above 0, or an httpx.Timeout"
+_MAX_SECONDS = 24 * 60 * 60
+_SECONDS = "must be a number of seconds above 0 and at most a day, or an httpx.Timeout"
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +86,8 @@ def _read_url(url: object) -> UrlParts | str:
     form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
     if not isinstance(url, str):
         return form
+    if not url.isprintable() or url != url.strip() or " " in url:
+        return f"{form}, without white space"  # urlsplit would drop some of it without a word
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -183,32 +188,45 @@ def check_hosts(*, cluster: object, host: object, port: object, ssl: object, pus
 
 
 def _check_host(host: object, option: str) -> str:
-    match = _HOST.fullmatch(host) if isinstance(host, str) else None
-    if match is None or match["name"] in (".", ".."):
+    match = _HOST.fullmatch(plain_text(host)) if isinstance(host, str) else None
+    if match is None or not _is_host_name(match["name"]):
         raise ConfigurationError(option, "must be name[:port], without scheme, path or user")
     if match["port"] is not None and not 1 <= int(match["port"]) <= 65535:
         raise ConfigurationError(option, "must have a port from 1 to 65535")
     return match[0]
 
 
+def _is_host_name(name: str) -> bool:
+    if name.startswith("[") or re.fullmatch("[0-9.]+", name):
+        try:
+            ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        return True
+    return len(name) <= 253 and all(1 <= len(label) <= 63 for label in name.removesuffix(".").split("."))
+
+
 def check_limits(*, max_data_bytes: int | None, max_batch_events: int | None) -> Limits:
     """Return the spec's limits, or those that were agreed for a dedicated cluster or another server."""
     options = {"max_data_bytes": max_data_bytes, "max_batch_events": max_batch_events}
     for option, value in options.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(option, "must be an int above 0")
+        if value is not None and (type(value) is not int or not 1 <= value < 2**31):
+            raise ConfigurationError(option, "must be an int above 0 and below 2^31")
     return attrs.evolve(DEFAULT_LIMITS, **{option: value for option, value in options.items() if value is not None})
 
 
 def check_timeout(timeout: object) -> httpx.Timeout | float:
     """Return the timeout as httpx takes it. There is no way to switch it off: a hung call would hold a worker."""
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
-        if not (math.isfinite(timeout) and timeout > 0):
+        if not 0 < timeout <= _MAX_SECONDS:
             raise ConfigurationError("timeout", _SECONDS)
         return timeout
-    if type(timeout).__name__ == "Timeout" and hasattr(timeout, "as_dict"):  # without importing httpx for it
-        return timeout  # type: ignore[return-value]
-    raise ConfigurationError("timeout", _SECONDS)
+    loaded = sys.modules.get("httpx")  # whoever has a Timeout has imported it
+    if loaded is None or not isinstance(timeout, loaded.Timeout):
+        raise ConfigurationError("timeout", _SECONDS)
+    if None in cast("httpx.Timeout", timeout).as_dict().values():
+        raise ConfigurationError("timeout", "must limit each of its parts")
+    return cast("httpx.Timeout", timeout)
 
 
 def check_deadline(deadline: object) -> float:
@@ -217,7 +235,7 @@ def check_deadline(deadline: object) -> float:
         return math.inf
     if not isinstance(deadline, (int, float)) or isinstance(deadline, bool) or not deadline > 0:
         raise ConfigurationError("deadline", "must be a number of seconds above 0, or None")
-    return deadline
+    return math.inf if deadline > _MAX_SECONDS * 365 else deadline
 
 
 def check_max_retries(max_retries: object) -> int:
@@ -242,15 +260,26 @@ def check_hook(hook: Hook | None, option: str) -> Hook | None:
 
 
 def check_proxy(proxy: object) -> None:
-    """Check a proxy given as text, as far as this goes without loading httpx."""
-    if isinstance(proxy, str):
-        try:
-            parts = urlsplit(proxy)
-            good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            good = False
-        if not good:
-            raise ConfigurationError("proxy", "must be a URL such as http://proxy.example:3128")
+    """Check a proxy, as far as this goes without loading httpx."""
+    loaded = sys.modules.get("httpx")
+    if proxy is None or (loaded is not None and isinstance(proxy, (loaded.URL, loaded.Proxy))):
+        return
+    if not isinstance(proxy, str):
+        raise ConfigurationError("proxy", "must be a URL as str or httpx.URL, or an httpx.Proxy")
+    try:
+        parts = urlsplit(proxy)
+        good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigurationError("proxy", "must be a URL such as http://proxy.example:3128")
+
+
+# What frames the request, or would say that its body is not what the guard against plaintext has read.
+_OWN_HEADERS = frozenset(
+    {"host", "content-length", "content-type", "content-encoding", "transfer-encoding", "connection", "expect", "te"}
+    | {"upgrade", "trailer", "proxy-authorization"}
+)
 
 
 def check_headers(headers: object) -> dict[str, str]:
@@ -261,11 +290,11 @@ def check_headers(headers: object) -> dict[str, str]:
     for name, value in cast("Mapping[object, object]", headers).items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ConfigurationError("headers", "must have header names of letters, digits and hyphens")
-        if name.lower() in ("host", "content-length", "content-type", "transfer-encoding"):
+        if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"headers[{name!r}]", "is set by the client itself")
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"headers[{name!r}]", "must be printable ASCII")
-        checked[name] = value
+        checked[name.lower()] = value
     return checked
 
 

@@ -188,7 +188,8 @@ def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | 
         raise EncryptionError(_REFUSED)
     if reader.found and any(key == "data" or key.startswith("channel") for key in keys):
         raise EncryptionError(_REFUSED)
-    if in_path and not (_is_text_encrypted(body) or _is_encrypted_event(reader.outermost, channels_needed=0)):
+    is_event = value is reader and _is_encrypted_event(reader.outermost, channels_needed=0)
+    if in_path and not (is_event or _is_text_encrypted(body)):
         raise EncryptionError(_REFUSED)
 
 
@@ -202,13 +203,14 @@ class _BodyReader:
         self.found = False
         self.outermost: list[tuple[str, object]] = []
 
-    def check_object(self, pairs: list[tuple[str, object]]) -> None:
-        """Refuse an object that mentions an encrypted channel and is no encrypted event. It reads as null outside."""
+    def check_object(self, pairs: list[tuple[str, object]]) -> object:
+        """Refuse an object that mentions an encrypted channel and is no encrypted event. It reads as this outside."""
         self.outermost = pairs
         if any(_mentions(key) or (key not in ("name", "data") and _mentions(value)) for key, value in pairs):
             self.found = True
             if not _is_encrypted_event(pairs, channels_needed=1):
                 raise EncryptionError(_REFUSED)
+        return self
 
 
 def _is_encrypted_event(pairs: list[tuple[str, object]], *, channels_needed: int) -> bool:
@@ -247,6 +249,4 @@ def _unquoted(text: str) -> str:
 
 def _may_mention(body: bytes) -> bool:
     """Be quick for the usual body: only an escape or another encoding could hide the prefix from this look."""
-    if ENCRYPTED_PREFIX.encode() in body or b"\\u" in body or b"\0" in body:
-        return True
-    return b"%" in body and not body.startswith(b"{")
+    return ENCRYPTED_PREFIX.encode() in body or any(sign in body for sign in (b"\\u", b"\0", b"%"))

@@ -20,6 +20,9 @@ class Secret:
         """Return the secret itself: only at the place that computes with it."""
         return self._value
 
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not to be pickled")
+
     def __repr__(self) -> str:
         return "Secret('***')"
 

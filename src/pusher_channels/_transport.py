@@ -23,7 +23,6 @@ from pusher_channels._answers import RawResponse as RawResponse
 from pusher_channels._attempts import Attempt, tell
 from pusher_channels._auth import SignatureAuth
 from pusher_channels._config import Settings
-from pusher_channels._encryption import refuse_plaintext
 from pusher_channels._pool import Clock, Pool
 from pusher_channels._version import __version__
 from pusher_channels.errors import (
@@ -93,7 +92,6 @@ class _BaseTransport(Generic[ClientT]):
         self, server: Server, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None
     ) -> httpx.Request:
         """Build the request whole, so that nothing of a given httpx client's own defaults gets into it."""
-        refuse_plaintext(path, query, body)
         origin = self._origins.get(server)
         if origin is None:
             origin = self._origins[server] = httpx.URL(self._settings.hosts.origin(server))

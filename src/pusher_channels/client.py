@@ -178,9 +178,8 @@ class Pusher(BaseClient["httpx.Client"], Resources):
         from pusher_channels.publisher import Publisher
         from pusher_channels.publisher._options import Options
         from pusher_channels.publisher._sending import Sender
-        from pusher_channels.publisher._wire import Routes
 
-        state, routes = self._state, Routes()
+        state = self._state
         options = Options(
             max_queue=max_queue,
             when_full=when_full,
@@ -188,7 +187,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             concurrency=concurrency,
             split_refused=split_refused,
         )
-        return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool, routes))
+        return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool))
 
     def close(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
@@ -275,9 +274,8 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
         from pusher_channels.publisher import AsyncPublisher
         from pusher_channels.publisher._options import Options
         from pusher_channels.publisher._sending import AsyncSender
-        from pusher_channels.publisher._wire import Routes
 
-        state, routes = self._state, Routes()
+        state = self._state
         options = Options(
             max_queue=max_queue,
             when_full=when_full,
@@ -285,9 +283,7 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
             concurrency=concurrency,
             split_refused=split_refused,
         )
-        return AsyncPublisher(
-            options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool, routes)
-        )
+        return AsyncPublisher(options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool))
 
     async def aclose(self) -> None:
         """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""

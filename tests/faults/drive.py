@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,13 @@ def drive_all() -> dict[Case, Seen]:
 
 def drive(case: Case, certificates: Certificates) -> Seen:
     """Run one case on a server of its own."""
+    for _ in range(5):
+        with suppress(OSError):  # a port was free on one address and taken on another: it is another one next time
+            return _drive(case, certificates)
+    return _drive(case, certificates)
+
+
+def _drive(case: Case, certificates: Certificates) -> Seen:
     fault = case.fault
     attempts: list[Attempt] = []
     with ExitStack() as stack:

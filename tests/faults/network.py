@@ -46,7 +46,7 @@ def silent_port(host: str = "127.0.0.1", port: int = 0) -> Generator[int]:
     """Listen with a full queue: the kernel drops further attempts to connect."""
     with ExitStack() as stack:
         full = stack.enter_context(socket.socket())
-        for patience in range(20, -1, -1):
+        for patience in range(4, -1, -1):
             try:
                 full.bind((host, port))
             except OSError:  # a connection that is just being made may hold the port on all addresses

@@ -191,7 +191,7 @@ class Machine(RuleBasedStateMachine):
         if len(free) >= MAX_BATCH:
             assert wait == 0.0
         elif wait is not None:
-            assert wait <= MAX_AGE
+            assert wait <= MAX_AGE + 1e-9  # sums of floats
 
     def teardown(self) -> None:
         """In the end everything has exactly one outcome, and nothing is left behind."""

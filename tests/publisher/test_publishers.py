@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -26,7 +25,6 @@ from pusher_channels import (
     InvalidArgumentError,
     NotFoundError,
     PayloadTooLargeError,
-    Pusher,
     PusherError,
     QueueFullError,
     RateLimitError,
@@ -34,7 +32,6 @@ from pusher_channels import (
     ServerError,
 )
 from pusher_channels.emulator import Emulator
-from pusher_channels.publisher._wire import Route
 from tests.faults.certificates import make_certificates
 from tests.faults.secrets import leaks
 from tests.publisher.faults import SERVER_CLOCK, Fault, FaultServer, failing_if, in_turn
@@ -492,15 +489,6 @@ async def test_the_short_way_sends_what_the_transport_sends(kind: str, server: F
     assert server.requests[0] == server.requests[1] == server.requests[2]
 
 
-@KINDS
-async def test_the_short_way_is_taken(kind: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with open_twin(kind, server.url, max_age=0) as twin:
-        for client in (httpx.Client, httpx.AsyncClient):
-            monkeypatch.setattr(client, "send", None)
-        await asyncio.gather(*await publish_all(twin, 100))
-        assert 1 <= len(server.connections) <= 4
-
-
 async def test_an_http_client_of_ones_own_is_used() -> None:
     recorder = Recorder(content=b'{"batch":[{"user_count":4}]}')
     with recorder.sync() as pusher, pusher.publisher() as publisher:
@@ -508,37 +496,6 @@ async def test_an_http_client_of_ones_own_is_used() -> None:
     async with recorder.asynchronous() as async_pusher, async_pusher.publisher() as async_publisher:
         assert await (await async_publisher.publish("c", "e", "d")) == ChannelAttributes(user_count=4)
     assert [request.url.path for request in recorder.requests] == ["/apps/3/batch_events"] * 2
-
-
-@pytest.mark.parametrize(
-    ("options", "environment", "short"),
-    [
-        ({}, {}, True),
-        ({"timeout": httpx.Timeout(3)}, {}, False),
-        ({"proxy": "http://proxy.example:3128"}, {}, False),
-        ({"on_request": print}, {}, False),
-        ({}, {"HTTPS_PROXY": "http://proxy.example:3128"}, False),
-        ({}, {"ALL_PROXY": "http://proxy.example:3128"}, False),
-        ({}, {"NO_PROXY": "localhost"}, True),
-    ],
-)
-def test_when_the_short_way_is_open(
-    options: dict[str, Any], environment: dict[str, str], short: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with Pusher("3", "key", "secret", timeout=options.pop("timeout", 2.0), deadline=1.0, **options) as pusher:
-        sample = httpx.Request(
-            "POST", "https://api-mt1.pusher.com/apps/3/batch_events", headers={"A": "b"}, content=b"x"
-        )
-        route = Route.of(pusher._state.settings, sample)  # pyright: ignore[reportPrivateUsage]
-    assert (route is not None) == short
-    if route is not None:
-        assert (route.host, route.port, route.seconds) == ("api-mt1.pusher.com", 443, 1.0)
-        assert route.head == "Host: api-mt1.pusher.com\r\nA: b\r\n"
 
 
 @KINDS

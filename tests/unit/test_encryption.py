@@ -197,6 +197,10 @@ def sent(body: object) -> bytes:
             )
         ),
         ("/apps/3/events", (), b"channels[]=private%2Dencrypted%2Dx&data=plain"),
+        ("/apps/3/events", (), b"{}&channel=private%2Dencrypted-x&data=plain"),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), sent([{"name": "e", "data": SEALED}, "plain"])),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), sent([{"name": "e", "data": "plain"}, {"data": SEALED}])),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "more": {"a": "plain"}})),
         ("/apps/3/events", (), "channels=private-encrypted-x&data=plain".encode("utf-16")),
     ],
 )

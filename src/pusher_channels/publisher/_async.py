@@ -113,9 +113,6 @@ class AsyncPublisher:
             for future in given_up:
                 _resolve(future, PusherError("the publisher was closed before the event was sent"))
             raise TimeoutError(f"closed before all events had their outcome: {len(given_up)} of them were not sent")
-        for sender in self._idle:
-            sender.close()
-        await asyncio.sleep(0)  # in which the connections end
 
     async def __aenter__(self) -> Self:
         return self
@@ -166,10 +163,7 @@ class AsyncPublisher:
         self._idle.append(sender)
         if not task.cancelled():
             self._dispatch()
-            if self._closed and not self._core.queued:
-                sender.close()
             return
-        sender.close()
         delivery = sender.cut_off()
         with suppress(StopIteration):
             while True:

@@ -205,7 +205,6 @@ class Publisher:
                     items = steps.send(sender.send([item.event for item in items]))
             except StopIteration:
                 pass
-        sender.close()
 
     def _next(self) -> Batch[_Future] | None:
         """Wait for the next batch; None when the publisher is closed and nothing is left."""
