@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -189,6 +190,28 @@ async def test_a_receiver_that_is_down_at_first() -> None:
             while not any("given up" in line for line in lines):
                 await client.expect_nothing()
     assert sum("failed (ConnectError)" in line for line in lines) >= 3
+
+
+async def test_webhooks_do_not_pile_up_before_a_receiver_that_hangs() -> None:
+    def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    lines: list[str] = []
+    writers: list[asyncio.StreamWriter] = []
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as receiver:
+        endpoint = WebhookEndpoint(f"http://127.0.0.1:{receiver.sockets[0].getsockname()[1]}/")
+        app = attrs.evolve(
+            QUICK, webhooks=(endpoint,), webhook_batch_events=1, webhook_timeout=0.2, webhook_retry_for=0.5
+        )
+        with Emulator(apps=[app], log=lines.append) as server:
+            async with open_client(server) as client:
+                for number in range(20):
+                    await client.subscribe(f"channel-{number}")
+                while sum("given up" in line for line in lines) < 20:
+                    await client.expect_nothing()
+        for writer in writers:
+            writer.close()
+    assert sum("failed" in line for line in lines) < 20
 
 
 async def test_endpoints_choose_their_events() -> None:

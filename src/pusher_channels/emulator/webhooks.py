@@ -30,6 +30,7 @@ class Webhook:
     body: bytes
     headers: dict[str, str] = attrs.field(repr=False)
     names: tuple[str, ...]
+    give_up_at: float
     delivery: Delivery = attrs.field(eq=False, repr=False)
 
 
@@ -129,23 +130,29 @@ class _EndpointQueue:
         }
         names = tuple(event.name for event in events)
         delivery = self._feed.deliver(self._endpoint.url, names, body)
-        self._ready.put_nowait(Webhook(self._endpoint.url, body, headers, names, delivery))
+        give_up_at = self._loop.time() + self._config.webhook_retry_for
+        self._ready.put_nowait(Webhook(self._endpoint.url, body, headers, names, give_up_at, delivery))
 
     async def _send_in_order(self) -> None:
         while True:
             webhook = await self._ready.get()
-            if not await self._attempt(webhook):
+            if self._loop.time() >= webhook.give_up_at:
+                # Its receiver is too slow for all that happens: it must not fill the memory.
+                self._give_up(webhook)
+            elif not await self._attempt(webhook):
                 # What comes after must not wait for a receiver that is down for one event only.
                 self._start(self._retry(webhook))
 
     async def _retry(self, webhook: Webhook) -> None:
-        give_up_at = self._loop.time() + self._config.webhook_retry_for
         delay = self._config.webhook_retry_delay
-        while self._loop.time() + delay < give_up_at:
+        while self._loop.time() + delay < webhook.give_up_at:
             await asyncio.sleep(delay)
             if await self._attempt(webhook):
                 return
             delay *= 2
+        self._give_up(webhook)
+
+    def _give_up(self, webhook: Webhook) -> None:
         self._log(f"webhook given up: {' '.join(webhook.names)}")
         self._feed.gave_up(webhook.delivery)
 
