@@ -6,7 +6,7 @@ SPEC ?= spec/openapi.yaml
 OUT ?= generated_client/pusher_channels_rest
 TESTS ?=
 
-.PHONY: help demo test test-peers lint format generate check-generated build test-wheel check lock clean
+.PHONY: help demo test soak test-peers lint format generate check-generated build test-wheel check lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -26,6 +26,9 @@ demo: $(VENV)/installed  ## Publish through a local server and watch the events 
 
 test: $(VENV)/installed  ## Unit, vector, generator, contract and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/peers $(TESTS)
+
+soak: $(VENV)/installed  ## Publish 200,000 events, from threads and from tasks, to a server that fails in every way
+	$(BIN)/python -m tests.publisher.soak
 
 test-peers: $(VENV)/installed node_modules/installed  ## The same inputs through the official libraries, and soketi
 	$(BIN)/python -m pytest tests/peers $(TESTS)
