@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
@@ -233,8 +234,8 @@ def check_flag(value: object, option: str) -> bool:
 
 def check_hook(hook: Hook | None, option: str) -> Hook | None:
     """Check a function that is called with each attempt."""
-    if hook is not None and not callable(hook):
-        raise ConfigurationError(option, "must be callable with an Attempt")
+    if hook is not None and (not callable(hook) or iscoroutinefunction(hook)):
+        raise ConfigurationError(option, "must be a function that takes an Attempt and does not have to be awaited")
     return hook
 
 
