@@ -322,7 +322,7 @@ class WebhookReceiver(asyncio.Protocol):
 
 
 def webhook_events(clients: int) -> int:
-    """Occupied, vacated and a count for each, or two members instead of the count, and a miss for the cache channels."""
+    """Occupied, vacated and a count for each, or two members in its place; and a miss for the cache channels."""
     return 3 * clients + (clients + 1) // 4 + clients // 4
 
 

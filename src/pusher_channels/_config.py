@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
@@ -254,8 +255,8 @@ def check_flag(value: object, option: str) -> bool:
 
 def check_hook(hook: Hook | None, option: str) -> Hook | None:
     """Check a function that is called with each attempt."""
-    if hook is not None and not callable(hook):
-        raise ConfigurationError(option, "must be callable with an Attempt")
+    if hook is not None and (not callable(hook) or iscoroutinefunction(hook)):
+        raise ConfigurationError(option, "must be a function that takes an Attempt and does not have to be awaited")
     return hook
 
 

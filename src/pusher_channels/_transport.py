@@ -140,7 +140,7 @@ class _BaseTransport(Generic[ClientT]):
             again = retries < settings.max_retries and _retry.may_repeat(outcome, repeatable=repeatable)
             wait = _retry.wait_before(retries, answer) if again else 0.0
             if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
-                raise error from (outcome if isinstance(outcome, Exception) else None)
+                raise error
             retries += 1
             reason = f"{request.method} {request.url.copy_with(query=None)}: {error}" if answer else str(error)
             reason = " ".join(reason.split())  # one line, whatever the server sent
@@ -308,7 +308,9 @@ def _error_of(request: httpx.Request, outcome: _Outcome) -> APIError | None:
     timed_out = isinstance(outcome, (httpx.TimeoutException, TimeoutError))
     kind = APITimeoutError if timed_out else APIConnectionError
     reason = str(outcome) or ("timed out" if timed_out else type(outcome).__name__)
-    return kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=info)
+    error = kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=info)
+    error.__cause__ = outcome
+    return error
 
 
 def _scrubbed(error: Exception) -> Exception:

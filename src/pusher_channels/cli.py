@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pusher_channels._publish_command import add_publish_command
 from pusher_channels._version import __version__
 from pusher_channels.emulator import config
 
@@ -28,7 +29,9 @@ protocol 7 for clients. No account is needed, nothing leaves this machine, and n
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    return _run_emulator(_parser().parse_args(argv))
+    arguments = _parser().parse_args(argv)
+    status: int = arguments.run(arguments)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--webhook-url", metavar="URL", help="where to send webhooks (default: nowhere)")
     add("--quiet", action="store_true", help="print no line for each request and event")
+    emulator.set_defaults(run=_run_emulator)
+    add_publish_command(commands.add_parser("publish", help="publish a file of events"))
     return parser
 
 

@@ -14,6 +14,7 @@ import asyncio
 import ctypes
 import gc
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -40,6 +41,8 @@ OUTCOMES = ("none", "accepted", "failed", "in doubt")
 CHANNELS_EACH = 25
 """How many channels each thread or task publishes to, in turn: nobody else publishes to those."""
 TIMEOUT = 0.3
+RETRIES = 1
+"""So few that some requests fail for good."""
 
 
 @attrs.frozen
@@ -154,7 +157,7 @@ def soak_threads(url: str, events: int, threads: int, taken: Callable[[], dict[s
             publisher.publish(channel, "e", str(number)).add_done_callback(noted(number))
 
     start = time.perf_counter()
-    with Pusher.from_url(url, timeout=TIMEOUT) as pusher, pusher.publisher() as publisher:
+    with Pusher.from_url(url, timeout=TIMEOUT, max_retries=RETRIES) as pusher, pusher.publisher() as publisher:
         workers = [threading.Thread(target=work, args=(worker,)) for worker in range(threads)]
         for thread in workers:
             thread.start()
@@ -176,7 +179,7 @@ async def soak_tasks(url: str, events: int, tasks: int, taken: Callable[[], dict
             (await publisher.publish(channel, "e", str(number))).add_done_callback(noted(number))
 
     start = time.perf_counter()
-    async with AsyncPusher.from_url(url, timeout=TIMEOUT) as pusher:
+    async with AsyncPusher.from_url(url, timeout=TIMEOUT, max_retries=RETRIES) as pusher:
         async with pusher.publisher() as publisher:
             await asyncio.gather(*(work(publisher, worker) for worker in range(tasks)))
         await asyncio.sleep(0)  # in which the last callbacks run
@@ -193,6 +196,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=0.05, help="share of the requests that fail (default: 0.05)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    logging.getLogger("pusher_channels").addHandler(logging.NullHandler())  # there are thousands of warnings
     with fault_server(arguments.seed, arguments.rate) as url:
         report = soak_threads(url, arguments.events, arguments.threads, lambda: record_of(url))
         sys.stdout.write(f"{arguments.threads} threads: {report}\n")

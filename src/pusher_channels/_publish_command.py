@@ -1,0 +1,218 @@
+"""``pusher-channels publish``: stream a file of events through a publisher."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from pusher_channels._event_lines import Failures, InvalidLineError, Line, parse_event, read_lines
+from pusher_channels._journal import Group, Journal, JournalError, Mark
+from pusher_channels._progress import Progress, Standing
+from pusher_channels.client import Pusher
+from pusher_channels.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    NotFoundError,
+    PermissionDeniedError,
+    PusherError,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from types import FrameType
+
+    from pusher_channels.publisher import Publisher
+    from pusher_channels_rest.models import ChannelAttributes
+
+_DESCRIPTION = """\
+Publish a file of events, one JSON object a line: {"channel": ..., "name": ..., "data": ...}, and optionally "socket_id"
+and "info". Data that is a string is sent as it is, anything else as JSON. Each channel's events keep their order.
+"""
+_EPILOG = """\
+Interrupted in any way, even by kill -9, run the same command again: it goes on where it was. Exit status: 0 if every
+line was accepted, 1 if some were not, 2 for a wrong call.
+"""
+_GROUP = 100
+"""How many lines are recorded at once before they are sent. After a kill -9 up to three times as many are in doubt."""
+# These are not about the event: all the others would fail in the same way.
+_HOPELESS = (AuthenticationError, PermissionDeniedError, NotFoundError)
+
+
+def add_publish_command(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
+    add = parser.add_argument
+    add("file", type=Path, metavar="events.jsonl", help="the events; lines may be added to it later, and nothing else")
+    add("--url", help="the app: https://KEY:SECRET@HOST/apps/ID (default: $PUSHER_URL, which other users cannot see)")
+    add("--failures", type=Path, metavar="FILE", help="where failed lines go (default: events.jsonl.failures)")
+    add("--journal", type=Path, metavar="FILE", help="what it remembers (default: events.jsonl.journal)")
+    add("--concurrency", type=_positive, default=4, metavar="N", help="requests at once (default: %(default)s)")
+    add("--retry-unsafe", action="store_true", help="send again what may have been taken: events may arrive twice")
+    add(
+        "--resend-doubtful",
+        action="store_true",
+        help="send again the lines that were being sent when the last run was killed: events may arrive twice",
+    )
+    add("--quiet", action="store_true", help="show no progress and no summary")
+    parser.set_defaults(run=_run)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    file: Path = arguments.file
+    # What the SDK warns of stands in the failures file.
+    logging.getLogger("pusher_channels").addHandler(logging.NullHandler())
+    try:
+        with ExitStack() as stack:
+            pusher = stack.enter_context(_client(arguments))
+            source = stack.enter_context(file.open("rb"))
+            journal = Journal(arguments.journal or Path(f"{file}.journal"), file, repr(pusher))
+            stack.callback(journal.close)
+            failures = Failures(arguments.failures or Path(f"{file}.failures"), file, append=journal.resumed)
+            stack.callback(failures.close)
+            queue = max(2 * _GROUP, 20 * arguments.concurrency)
+            publisher = pusher.publisher(max_queue=queue, concurrency=arguments.concurrency)
+            job = _Job(source, journal, failures, publisher)
+            return job.run(resend=arguments.resend_doubtful, quiet=arguments.quiet)
+    except ConfigurationError as error:
+        complaint = str(error)
+    except JournalError as error:
+        complaint = f"cannot use the journal: {error}"
+    except OSError as error:
+        complaint = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    _say(f"pusher-channels publish: {complaint}")
+    return 2
+
+
+def _client(arguments: argparse.Namespace) -> Pusher:
+    if arguments.url is None:
+        return Pusher.from_env(retry_unsafe=arguments.retry_unsafe)
+    return Pusher.from_url(arguments.url, retry_unsafe=arguments.retry_unsafe)
+
+
+class _Job:
+    """One run of the command."""
+
+    def __init__(self, source: BinaryIO, journal: Journal, failures: Failures, publisher: Publisher) -> None:
+        self._source = source
+        self._size = max(1, os.fstat(source.fileno()).st_size)
+        self._journal = journal
+        self._failures = failures
+        self._publisher = publisher
+        self._before = journal.counts.total()
+        self._not_taken = 0
+        self._stopped = ""
+
+    def run(self, *, resend: bool, quiet: bool) -> int:
+        """Publish what is left; return the exit status."""
+        before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with Progress(self._standing, shown=not quiet), self._publisher:
+                self._finish_last_run(resend=resend)
+                lines = read_lines(self._source, self._journal.next_line, self._journal.position)
+                while not self._stopped and (group := list(islice(lines, _GROUP))):
+                    self._send(group, [Group(group[0].number, group[-1].number, group[0].start, group[-1].end)])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return self._sum_up(quiet=quiet)
+
+    def _finish_last_run(self, *, resend: bool) -> None:
+        """Deal with the lines that an earlier run recorded as about to be sent, and left without an outcome."""
+        again: list[Line] = []
+        doubtful: list[Line] = []
+        for group in self._journal.groups:
+            lines = read_lines(self._source, group.first, group.start)
+            for line in islice(lines, group.last - group.first + 1):
+                if line.number in group.open:
+                    doubtful.append(line)
+                elif line.number in group.again:
+                    again.append(line)
+        if doubtful:
+            what = "are sent again" if resend else f"stand in {self._failures.path} as unknown and are not sent again"
+            _say(f"{len(doubtful)} lines were being sent when the last run ended, and may have arrived: they {what}")
+        if resend:
+            again += doubtful
+        else:
+            for line in doubtful:
+                self._settle(line, "u", "it was being sent when the run ended")
+        if again:
+            again.sort(key=lambda line: line.number)
+            self._send(again, [Group(line.number, line.number, line.start, line.end) for line in again])
+
+    def _send(self, lines: list[Line], groups: list[Group]) -> None:
+        self._failures.sync()
+        self._journal.sending(groups)
+        for line in lines:
+            if line.text is not None and not line.text.strip():
+                self._settle(line, "b")
+                continue
+            try:
+                future = self._publisher.publish_event(parse_event(line.text))
+            except (InvalidLineError, PusherError) as error:
+                self._settle(line, "f", str(error))
+            else:
+                future.add_done_callback(partial(self._end, line))
+
+    def _end(self, line: Line, future: Future[ChannelAttributes]) -> None:
+        error = future.exception()
+        if error is None:
+            self._settle(line, "a")
+        elif isinstance(error, _HOPELESS):
+            self._not_taken += 1
+            self._settle(line, "r")
+            self._stop(f"{error}. Those lines were not taken, and are sent when it is run again")
+        else:
+            self._settle(line, "u" if isinstance(error, DeliveryUnknownError) else "f", str(error))
+
+    def _settle(self, line: Line, mark: Mark, reason: str = "") -> None:
+        try:
+            if reason:  # first there: what the journal says to have failed must be found
+                self._failures.write(line, "unknown" if mark == "u" else "failed", reason)
+            self._journal.settle(line.number, mark)
+        except OSError as error:
+            self._stop(f"cannot write: {error.strerror}")
+
+    def _stop(self, reason: str) -> None:
+        self._stopped = self._stopped or reason
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._stopped:
+            os._exit(1)  # asked twice: what is under way is in doubt, as after a kill
+        self._stop("interrupted; run it again to go on")
+
+    def _standing(self) -> Standing:
+        done = self._journal.counts.total() - self._before
+        return Standing(share=self._journal.position / self._size, done=done, counts=self._counted())
+
+    def _counted(self) -> str:
+        counts = self._journal.counts
+        return f"{counts['a']:,} accepted, {counts['f']:,} failed, {counts['u']:,} unknown"
+
+    def _sum_up(self, *, quiet: bool) -> int:
+        counts = self._journal.counts
+        if self._stopped:
+            _say(f"pusher-channels publish: stopped: {self._stopped}")
+        if not quiet:
+            bad = counts["f"] + counts["u"]
+            sys.stdout.write(self._counted() + (f": see {self._failures.path}" if bad else "") + "\n")
+        return 1 if self._stopped or counts["f"] or counts["u"] else 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
