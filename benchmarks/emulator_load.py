@@ -291,7 +291,7 @@ async def idle(connections: int, hold: int) -> bool:
         for client in clients:
             client.transport.abort()
         start = time.perf_counter()
-        while (stats := server.stats())["tasks"] > before["tasks"] and time.perf_counter() - start < 30:
+        while (stats := server.stats())["tasks"] > before["tasks"] and time.perf_counter() - start < 30:  # noqa: ASYNC110
             await asyncio.sleep(1)
         report("all gone", seconds=time.perf_counter() - start, **stats)
         good = good and stats["tasks"] <= before["tasks"] and stats["sockets"] <= before["sockets"]
@@ -322,7 +322,7 @@ class WebhookReceiver(asyncio.Protocol):
 
 
 def webhook_events(clients: int) -> int:
-    """Occupied, vacated and a count for each, or two members in its place; and a miss for the cache channels."""
+    """Occupied, vacated and a count for each client, or its member twice for the count; a miss for a cache channel."""
     return 3 * clients + (clients + 1) // 4 + clients // 4
 
 
@@ -368,7 +368,7 @@ async def churn(cycles: int, workers: int) -> bool:
             start = time.perf_counter()
             await asyncio.gather(*(worker() for _ in range(workers)))
             seconds = time.perf_counter() - start
-            while WebhookReceiver.taken < webhook_events(end) and time.perf_counter() - start < seconds + 120:
+            while WebhookReceiver.taken < webhook_events(end) and time.perf_counter() - start < seconds + 120:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
             stats = server.stats()
             report(f"after {end:,} clients", seconds=seconds, **stats)
