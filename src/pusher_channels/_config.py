@@ -225,8 +225,8 @@ def check_timeout(timeout: object) -> httpx.Timeout | float:
     loaded = sys.modules.get("httpx")  # whoever has a Timeout has imported it
     if loaded is None or not isinstance(timeout, loaded.Timeout):
         raise ConfigurationError("timeout", _SECONDS)
-    if None in cast("httpx.Timeout", timeout).as_dict().values():
-        raise ConfigurationError("timeout", "must limit each of its parts")
+    if set(cast("httpx.Timeout", timeout).as_dict().values()) == {None}:
+        raise ConfigurationError("timeout", "must limit something")
     return cast("httpx.Timeout", timeout)
 
 

@@ -128,10 +128,13 @@ def test_what_the_sdk_makes_of_it(server: Emulator) -> None:
             with pytest.raises(error):
                 pusher.trigger("public", "e", "")
             server.clear()
-        server.clock_offset = 700
+        server.clock_offset = 100_000  # more than the day that the SDK corrects
         with pytest.raises(AuthenticationError):
             pusher.trigger("public", "e", "")
-    assert server.events() == ()
+        assert server.events() == ()
+        server.clock_offset = 700
+        pusher.trigger("public", "corrected", "")
+    assert [event.name for event in server.events()] == ["corrected"]
 
 
 def test_one_server_has_many_apps_and_their_webhooks() -> None:
