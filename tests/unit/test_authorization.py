@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -237,3 +238,115 @@ def test_json_encoder_replaces_the_rules(pusher: Pusher) -> None:
     authorization = spaced.authorize_channel("1.1", "presence-x", {"user_id": "1", "a": 1})
     assert authorization.channel_data == '{"a": 1, "user_id": "1"}'
     assert authorization.auth == signature('1.1:presence-x:{"a": 1, "user_id": "1"}')
+
+
+def message_of(call: Callable[[], object]) -> str:
+    with pytest.raises(InvalidArgumentError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_refused_channel_is_told_its_rule(pusher: Pusher) -> None:
+    user = {"user_id": "1"}
+    assert message_of(lambda: pusher.authorize_channel("1.1", "public")) == (
+        "channel_name: must begin with private- or presence-: other channels need no authorization"
+    )
+    assert message_of(lambda: pusher.authorize_channel("1.1", "public", user)) == (
+        "channel_name: must begin with private- or presence-: other channels need no authorization"
+    )
+    assert message_of(lambda: pusher.authorize_channel("1.1", "private-x", user)) == (
+        "user: is for presence channels only"
+    )
+    assert message_of(lambda: pusher.authorize_channel("1.1", "private-x", user, signed_in=True)) == (
+        "user: is for presence channels only"
+    )
+    assert message_of(lambda: pusher.authorize_channel("1.1", "presence-x")) == (
+        "user: is needed for a presence channel, unless signed_in=True says that the connection has signed in"
+    )
+    assert message_of(
+        lambda: pusher.authorize_channel("1.1", "presence-x", signed_in=1)  # type: ignore[arg-type]  # pyright: ignore
+    ) == ("signed_in: must be True or False")
+
+
+@pytest.mark.parametrize("user", ["user", b"user", '{"user_id":"1","id":"1"}', ["user_id"], 7])
+def test_a_user_that_is_no_object_is_told_its_rule(pusher: Pusher, user: object) -> None:
+    def authorize() -> object:
+        return pusher.authorize_channel("1.1", "presence-x", user)  # type: ignore[arg-type]  # pyright: ignore
+
+    def authenticate() -> object:
+        return pusher.authenticate_user("1.1", user)  # type: ignore[arg-type]  # pyright: ignore
+
+    assert message_of(authorize) == "user: must be a mapping or a PresenceUser"
+    assert message_of(authenticate) == "user: must be a mapping or a SigninUser"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("not json", "user: json_encoder must return JSON"),
+        ("", "user: json_encoder must return JSON"),
+        ("[]", "user: must be a mapping or a PresenceUser"),
+    ],
+)
+def test_a_json_encoder_must_return_the_json_of_an_object(text: str, message: str) -> None:
+    def encoder(_value: object) -> str:
+        return text
+
+    pusher = Pusher(APP_ID, KEY, SECRET, json_encoder=encoder)
+    assert message_of(lambda: pusher.authorize_channel("1.1", "presence-x", {"user_id": "1"})) == message
+
+
+def test_what_is_checked_is_what_the_json_encoder_returns() -> None:
+    def encoder(_value: object) -> str:
+        return '{"user_id":""}'
+
+    pusher = Pusher(APP_ID, KEY, SECRET, json_encoder=encoder)
+    message = message_of(lambda: pusher.authorize_channel("1.1", "presence-x", {"user_id": "1"}))
+    assert message.startswith("user.user_id: ")
+
+
+def test_an_error_about_a_user_shows_no_other_error(pusher: Pusher) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        pusher.authorize_channel("1.1", "presence-x", {"user_id": ""})
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_presence_without_a_user_has_no_channel_data_and_no_key(pusher: Pusher) -> None:
+    authorization = pusher.authorize_channel("1.1", "presence-x", signed_in=True)
+    assert authorization.channel_data is None
+    assert authorization.shared_secret is None
+    assert pusher.authorize_channel("1.1", "presence-x", {"user_id": "1"}).shared_secret is None
+
+
+def test_the_prefix_of_a_presence_channel_wins_over_what_follows(pusher: Pusher) -> None:
+    channel = "presence-private-encrypted-x"
+    authorization = pusher.authorize_channel("1.1", channel, {"user_id": "1"})
+    assert authorization.to_dict() == {
+        "auth": signature(f'1.1:{channel}:{{"user_id":"1"}}'),
+        "channel_data": '{"user_id":"1"}',
+    }
+
+
+def test_the_socket_id_is_signed_as_given(pusher: Pusher) -> None:
+    assert pusher.authenticate_user("12.34", {"id": "7"}).auth == signature('12.34::user::{"id":"7"}')
+
+
+def test_a_bad_form_is_told_its_rule(pusher: Pusher) -> None:
+    rule = "must be an application/x-www-form-urlencoded form in UTF-8, as bytes or str"
+    for body in (b"\xff", "socket_id=%FF", "ü".encode(), None):
+        assert message_of(lambda body=body: pusher.authorize_channel_form(body)) == f"body: {rule}"  # type: ignore[misc]  # pyright: ignore
+    once = "must stand in the form exactly once"
+    assert message_of(lambda: pusher.authorize_channel_form("channel_name=private-x")) == f"socket_id: {once}"
+    assert message_of(lambda: pusher.authorize_channel_form("socket_id=1.1")) == f"channel_name: {once}"
+
+
+def test_a_form_has_at_most_100_fields(pusher: Pusher) -> None:
+    form = "socket_id=1.1&channel_name=private-x" + "&a=1" * 98
+    assert pusher.authorize_channel_form(form) == pusher.authorize_channel("1.1", "private-x")
+    assert message_of(lambda: pusher.authorize_channel_form(form + "&a=1")).startswith("body: ")
+
+
+def test_an_empty_field_of_a_form_still_stands_in_it(pusher: Pusher) -> None:
+    message = message_of(lambda: pusher.authorize_channel_form("socket_id=1.1&socket_id=&channel_name=private-x"))
+    assert message == "socket_id: must stand in the form exactly once"

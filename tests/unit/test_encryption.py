@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -246,3 +247,216 @@ def test_guard_looks_at_generated_operations_and_raw_requests(recorder: Recorder
     assert recorder.requests == []
     pusher.events.trigger(name="e", data=SEALED, channels=[CHANNEL])
     assert len(recorder.requests) == 1
+
+
+def message_of(kind: type[Exception], call: Callable[[], object]) -> str:
+    with pytest.raises(kind) as caught:
+        call()
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+OPTION = "encryption_master_key_base64"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (7, f"{OPTION}: must be a str or a list of str"),
+        ({MASTER_KEY}, f"{OPTION}: must be a str or a list of str"),
+        ([7], f"{OPTION}[0]: must be a str"),
+        ([MASTER_KEY, None], f"{OPTION}[1]: must be a str"),
+        ("AA", f"{OPTION}: must be valid base64, with padding"),
+        (MASTER_KEY.replace("A", "\u0100"), f"{OPTION}: must be valid base64, with padding"),
+        ((MASTER_KEY, "AA=="), f"{OPTION}[1]: must decode to 32 bytes"),
+    ],
+)
+def test_a_wrong_master_key_is_told_its_rule(keys: list[str], message: str) -> None:
+    assert message_of(ConfigurationError, lambda: KeyRing(keys)) == message
+
+
+def test_a_second_spelling_of_a_key_is_refused() -> None:
+    stray = MASTER_KEY[:-2] + chr(ord(MASTER_KEY[-2]) + 1) + "="
+    assert base64.b64decode(stray) == base64.b64decode(MASTER_KEY)
+    assert "must be valid base64" in message_of(ConfigurationError, lambda: KeyRing(stray))
+
+
+def test_a_key_ring_shows_how_many_keys_it_has() -> None:
+    assert repr(KeyRing(None)) == repr(KeyRing([])) == "KeyRing(0 keys)"
+    assert repr(KeyRing(MASTER_KEY)) == "KeyRing(1 keys)"
+    assert repr(KeyRing((MASTER_KEY, OTHER_MASTER_KEY))) == "KeyRing(2 keys)"
+
+
+def test_a_key_ring_says_why_it_does_not_encrypt_or_decrypt() -> None:
+    ring, empty = KeyRing(MASTER_KEY), KeyRing(None)
+    needed = f"{OPTION}: is needed for a private-encrypted- channel"
+    assert message_of(ConfigurationError, lambda: empty.encrypt(CHANNEL, "x")) == needed
+    assert message_of(ConfigurationError, lambda: empty.shared_secret(CHANNEL)) == needed
+    assert message_of(EncryptionError, lambda: empty.decrypt(CHANNEL, SEALED)) == (
+        f"no master key: set {OPTION} to read encrypted data"
+    )
+    assert message_of(EncryptionError, lambda: empty.decrypt(CHANNEL, "x")) == (
+        "the data is not an object of nonce and ciphertext"
+    )
+    forged = KeyRing(OTHER_MASTER_KEY).encrypt(CHANNEL, "x")
+    assert message_of(EncryptionError, lambda: ring.decrypt(CHANNEL, forged)) == (
+        "none of the master keys opens the data"
+    )
+    assert message_of(EncryptionError, lambda: ring.decrypt("private-encrypted-\ud800", SEALED)) == (
+        "the channel name or the decrypted data is not UTF-8 text"
+    )
+
+
+def test_plaintext_that_is_not_utf8_does_not_decrypt() -> None:
+    key = hashlib.sha256(CHANNEL.encode() + base64.b64decode(MASTER_KEY)).digest()
+    box = SecretBox(key).encrypt(b"\xff")
+    data = json.dumps({name: base64.b64encode(getattr(box, name)).decode() for name in ("nonce", "ciphertext")})
+    assert message_of(EncryptionError, lambda: KeyRing(MASTER_KEY).decrypt(CHANNEL, data)) == (
+        "the channel name or the decrypted data is not UTF-8 text"
+    )
+
+
+def test_an_empty_plaintext_is_sealed_by_its_tag_alone() -> None:
+    ring = KeyRing(MASTER_KEY)
+    data = ring.encrypt(CHANNEL, "")
+    assert len(base64.b64decode(json.loads(data)["ciphertext"])) == 16
+    assert ring.decrypt(CHANNEL, data) == ""
+    refuse_plaintext("/apps/3/events", (), sent({"channel": CHANNEL, "data": data}))
+
+
+def test_sealed_data_is_compact_json_with_the_nonce_first() -> None:
+    sealed = KeyRing(MASTER_KEY).encrypt(CHANNEL, "x")
+    value = json.loads(sealed)
+    assert list(value) == ["nonce", "ciphertext"]
+    assert json.dumps(value, separators=(",", ":")) == sealed
+
+
+def encoded(length: int) -> str:
+    return base64.b64encode(b"x" * length).decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"nonce": encoded(23), "ciphertext": encoded(17)},
+        {"nonce": encoded(25), "ciphertext": encoded(17)},
+        {"nonce": encoded(24), "ciphertext": encoded(15)},
+        {"nonce": "plain", "ciphertext": encoded(17)},
+        {"nonce": encoded(24), "ciphertext": "plain text that is no base64"},
+        {"nonce": encoded(24), "ciphertext": ["plain"]},
+        {"nonce": encoded(24), "ciphertext": None},
+        {"nonce": 7, "ciphertext": encoded(17)},
+        {"nonce": encoded(24), "ciphertext": encoded(16) + "\n"},
+        {"nonce": encoded(24), "text": encoded(17)},
+        {"nonce": encoded(24), "ciphertext": encoded(17), "x": "plain"},
+        {"nonce": encoded(24)},
+        [["nonce", encoded(24)], ["ciphertext", encoded(17)]],
+        "text",
+        7,
+        None,
+    ],
+)
+def test_data_that_is_not_sealed_is_neither_sent_nor_read(fields: object) -> None:
+    data = json.dumps(fields)
+    with pytest.raises(EncryptionError, match="plaintext for a private-encrypted- channel was refused"):
+        refuse_plaintext("/apps/3/events", (), sent({"channel": CHANNEL, "data": data}))
+    with pytest.raises(EncryptionError, match="plaintext for a private-encrypted- channel was refused"):
+        refuse_plaintext(f"/apps/3/channels/{CHANNEL}/events", (), data.encode())
+    message = message_of(EncryptionError, lambda: KeyRing(MASTER_KEY).decrypt(CHANNEL, data))
+    assert message == "the data is not an object of nonce and ciphertext"
+
+
+def test_the_data_of_an_event_is_text() -> None:
+    with pytest.raises(EncryptionError, match="was refused"):
+        refuse_plaintext("/apps/3/events", (), sent({"channel": CHANNEL, "data": json.loads(SEALED)}))
+
+
+MUST_BE_SEALED = (
+    "plaintext for a private-encrypted- channel was refused: its data must be an object of nonce and ciphertext, and "
+    "the channel must stand alone (trigger and trigger_batch encrypt by themselves)"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "body"),
+    [
+        # data in the query, the channel in the path or in the query, and no body that could be looked at
+        (f"/apps/3/channels/{CHANNEL}/events", (("DATA", "plain"),), None),
+        (f"/apps/3/channels/{CHANNEL}/events", (("data", "plain"),), SEALED.encode()),
+        ("/apps/3/events", (("x", CHANNEL), ("data", "plain")), None),
+        ("/apps/3/events", ((CHANNEL, "x"), ("data", "plain")), None),
+        # the channel in the query, whatever the body holds
+        ("/apps/3/events", (("x", CHANNEL),), b"plain"),
+        ("/apps/3/events", ((CHANNEL, "1"),), b"plain"),
+        ("/apps/3/events", (("info", "x"), ("x", CHANNEL)), SEALED.encode()),
+        # a sealed event, and more in the query
+        ("/apps/3/events", (("x", "y"), ("data", "plain")), sent({"channel": CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (("channels[]", "public"),), sent({"channel": CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (("CHANNEL", "public"),), sent({"channel": CHANNEL, "data": SEALED})),
+        # the channel in the path: the body is sealed, or an event without a channel
+        (f"/apps/3/channels/{CHANNEL}/publish", (), sent({"channel": "public", "data": SEALED})),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), sent({"name": "e", "data": "plain"})),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), sent({"name": "e", "data": SEALED, "x": "plain"})),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), b"\xff"),
+        (f"/apps/3/channels/{CHANNEL}/publish", (), b"[" * 100_000),
+        # only the id of a user may look like an encrypted channel
+        (f"/apps/3/users/{CHANNEL}", (), b"plain"),
+        (f"/apps/3/users/{CHANNEL}/", (), b"plain"),
+        (f"/apps/3/users/{CHANNEL}%2Fx/events", (), b"plain"),
+        (f"/apps/3/users/{CHANNEL}/events/x", (), b"plain"),
+        (f"/x/apps/3/users/{CHANNEL}/events", (), b"plain"),
+        (f"/x/server_api/{CHANNEL}", (), b"plain"),
+        # as often escaped as a chain of proxies might take off, and no more
+        ("/apps/3/channels/private%" + "25" * 7 + "2Dencrypted-x/events", (), b"plain"),
+        # a body that only hides the prefix
+        ("/apps/3/events", (), b"[" * 100_000 + CHANNEL.encode()),
+        ("/apps/3/events", (), b"\xff channel=private-encrypted-x"),
+        ("/apps/3/events", (), b" {" + b"channel=private%2Dencrypted-x"),
+        ("/apps/3/events", (), "channel=private-encrypted-x".encode("utf-16-be")),
+        ("/apps/3/events", (), sent(json.dumps([CHANNEL])).replace(b"-", b"\\u002d")),
+        ("/apps/3/events", (), sent({"batch": [[["deep", CHANNEL]]]})),
+        ("/apps/3/events", (), sent({"x": ["public", CHANNEL]})),
+        ("/apps/3/events", (), sent({CHANNEL: "plain"})),
+        # an event has one channel, text for its names, and each key once
+        ("/apps/3/events", (), sent({"channels": CHANNEL, "channel": CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (), sent({"channels": [CHANNEL, 7], "data": SEALED})),
+        ("/apps/3/events", (), sent({"channel": "x" + CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (), sent({"name": "e", "info": CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "one": 1, "more": "plain"})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED})[:-1] + b',"name":"a","name":"b"}'),
+    ],
+)
+def test_guard_says_what_it_refuses(path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> None:
+    with pytest.raises(EncryptionError) as caught:
+        refuse_plaintext(path, query, body)
+    assert str(caught.value) == MUST_BE_SEALED
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "body"),
+    [
+        ("/apps/3/events", (), sent({"channels": CHANNEL, "data": SEALED})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "socket_id": "1.1", "info": "user_count"})),
+        ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "a": None, "b": 1.5, "c": False})),
+        ("/apps/3/events", (("a", "channel"), ("b", "data")), sent({"channel": CHANNEL, "data": SEALED})),
+        ("/apps/3/batch_events", (), sent({"batch": [{"channel": CHANNEL, "data": SEALED}] * 2})),
+        ("/apps/3/batch_events", (), sent([{"channel": CHANNEL, "data": SEALED}, {"channel": "a", "data": "plain"}])),
+        ("/apps/3/events", (("channel", "public"), ("data", "plain")), None),
+        ("/apps/3/events", (("channel", "public"),), sent({"channel": "public", "data": CHANNEL})),
+        ("/apps/3/events", (("name", CHANNEL),), sent({"channel": "public", "data": "plain"})),
+        ("/apps/3/channels/x", (("filter_by_prefix", CHANNEL),), b"plain"),
+        ("/apps/3/events", (), b""),
+        ("/apps/3/events", (), sent({"channel": "x", "data": "100%"})),
+        ("/apps/3/events", (), b"100% \xff"),
+        (f"/apps/3/channels/{CHANNEL}/users", (), b""),
+        (f"/apps/3/users/{CHANNEL}/events", (("data", "plain"),), sent({"data": "plain"})),
+        ("/apps/3/channels/private%" + "25" * 8 + "2Dencrypted-x/events", (), b"plain"),
+    ],
+)
+def test_guard_lets_pass_what_carries_no_plaintext(
+    path: str, query: tuple[tuple[str, str], ...], body: bytes | None
+) -> None:
+    refuse_plaintext(path, query, body)

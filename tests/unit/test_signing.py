@@ -59,9 +59,76 @@ def test_reserved_query_keys_are_refused(name: str) -> None:
     assert "forged-value" not in str(caught.value)
 
 
-def test_a_path_without_its_slash_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="^path: must start with a slash"):
-        sign_request("GET", "apps/3", None, None, key=KEY, secret=SECRET, timestamp=1)
+@pytest.mark.parametrize("path", ["apps/3", "", "/apps/3?a=b", "/apps/3#a", "apps/3?a#b"])
+def test_a_path_without_its_slash_or_with_more_than_itself_is_refused(path: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        sign_request("GET", path, None, None, key=KEY, secret=SECRET, timestamp=1)
+    assert str(caught.value) == "path: must start with a slash and have neither query nor fragment"
+
+
+NO_QUERY: dict[str, str] = {}
+TEXT = "must be text throughout"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None, "/x", NO_QUERY, None, KEY, 1), "method: must be a str"),
+        (("GET", b"/x", NO_QUERY, None, KEY, 1), "path: must be a str"),
+        (("GET", "/x", {"a": 7}, None, KEY, 1), f"query: {TEXT}"),
+        (("GET", "/x", {7: "a"}, None, KEY, 1), f"query: {TEXT}"),
+        (("GET", "/x", {"\ud800": "a"}, None, KEY, 1), "query: must not hold lone surrogates: they have no UTF-8"),
+        (
+            ("GET", "/x", {"Auth_Key": "a"}, None, KEY, 1),
+            "query['Auth_Key']: is set by the request signature and cannot be given",
+        ),
+        (("GET", "/x", NO_QUERY, 7, KEY, 1), "body: must be bytes, str or None"),
+        (("GET", "/x", NO_QUERY, None, KEY, "1"), "timestamp: must be an int: Unix time in seconds"),
+        (("GET", "/x", NO_QUERY, None, b"key", 1), "key: must be a str"),
+        (("GET", "/x", NO_QUERY, None, "", 1), "key: must not be empty"),
+    ],
+)
+def test_an_error_names_the_argument_and_its_rule(
+    arguments: tuple[str, str, dict[str, str], bytes | None, str, int], message: str
+) -> None:
+    method, path, query, body, key, timestamp = arguments
+    with pytest.raises(InvalidArgumentError) as caught:
+        sign_request(method, path, query, body, key=key, secret=SECRET, timestamp=timestamp)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("secret", [None, "", b"secret"])
+def test_an_error_about_the_secret_names_it(secret: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        sign_request("GET", "/x", None, None, key=KEY, secret=secret, timestamp=1)
+    assert str(caught.value) == f"secret: {'must not be empty' if secret == '' else 'must be a str'}"
+
+
+def test_method_and_query_values_may_be_empty() -> None:
+    signed = sign_request("", "/", {"a": "", "": "b"}, "", key=KEY, secret=SECRET, timestamp=0)
+    message = f"\n/\n=b&a=&auth_key={KEY}&auth_timestamp=0&auth_version=1.0"
+    assert signed["auth_signature"] == hmac.new(SECRET.encode(), message.encode(), "sha256").hexdigest()
+
+
+def test_a_body_as_text_stands_for_its_utf8() -> None:
+    signed = sign_request("POST", "/x", None, "ü", key=KEY, secret=SECRET, timestamp=1)
+    assert signed == sign_request("POST", "/x", None, "ü".encode(), key=KEY, secret=SECRET, timestamp=1)
+    assert signed["body_md5"] == hashlib.md5("ü".encode()).hexdigest()
+
+
+def test_a_system_that_forbids_md5_for_security_still_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    md5 = hashlib.md5
+
+    def guarded(content: bytes, *, usedforsecurity: bool = True) -> object:
+        assert not usedforsecurity
+        return md5(content, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", guarded)
+    assert "body_md5" in sign_request("POST", "/x", None, BODY, key=KEY, secret=SECRET, timestamp=1)
+
+
+def test_a_repeated_key_keeps_the_order_of_its_values() -> None:
+    assert string_to_sign("GET", "/p", [("c[]", "z"), ("C[]", "a"), ("b", "1")]) == "GET\n/p\nb=1&c[]=z&c[]=a"
 
 
 def verify(method: str, url: httpx.URL, body: bytes) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.message import Message
+from functools import partial
 
 import pytest
 
@@ -27,9 +29,12 @@ from pusher_channels import (
     SubscriptionCount,
     UnknownEvent,
     UnknownKeyError,
+    Webhook,
     WebhookError,
 )
 from pusher_channels._encryption import KeyRing
+from pusher_channels._secret import Secret
+from pusher_channels._webhooks import read_webhook
 from tests.unit.support import APP_ID, KEY, MASTER_KEY, OTHER_MASTER_KEY, SECRET
 
 
@@ -302,3 +307,131 @@ def test_client_event_data_of_other_servers_becomes_text(pusher: Pusher) -> None
     assert first.data == '{"z":[1,"ü"]}'
     assert isinstance(second, ClientEvent)
     assert second.data == "null"
+
+
+def message_of(kind: type[Exception], call: Callable[[], object]) -> str:
+    with pytest.raises(kind) as caught:
+        call()
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("headers", [None, 7, [("X-Pusher-Key", "k")]])
+def test_headers_that_are_none_are_told_their_rule(pusher: Pusher, headers: Mapping[str, str]) -> None:
+    message = message_of(InvalidArgumentError, lambda: pusher.webhook(headers, GOOD))
+    assert message == "headers: must be a mapping of names to values"
+
+
+def test_a_body_that_is_not_raw_is_told_its_rule(pusher: Pusher) -> None:
+    message = message_of(
+        InvalidArgumentError,
+        lambda: pusher.webhook(signed(GOOD), GOOD.decode()),  # type: ignore[arg-type]  # pyright: ignore
+    )
+    assert message == "body: must be the raw request body, as bytes"
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_raw_body_of_any_kind(pusher: Pusher, kind: Callable[[bytes], bytes]) -> None:
+    assert pusher.webhook(signed(GOOD), kind(GOOD), max_age=None).time_ms == 10**12
+
+
+def test_a_webhook_that_is_not_to_be_trusted_says_why(pusher: Pusher) -> None:
+    assert message_of(UnknownKeyError, lambda: pusher.webhook({}, GOOD)) == (
+        "the X-Pusher-Key header is missing, or names a key that is not accepted here"
+    )
+    assert message_of(InvalidSignatureError, lambda: pusher.webhook(signed(GOOD, "wrong"), GOOD)) == (
+        "the X-Pusher-Signature header is not the signature of the body"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"\xff", "the body is not JSON in UTF-8"),
+        (b"{", "the body is not JSON in UTF-8"),
+        (b"[" * 100_000, "the body is not JSON in UTF-8"),
+        (b'{"time_ms":1,"x":NaN}', "the body is not JSON in UTF-8"),
+        (b'{"time_ms":1,"x":-Infinity}', "the body is not JSON in UTF-8"),
+        (b'{"time_ms":1,"x":1e999}', "the body is not JSON in UTF-8"),
+        (b'{"time_ms":' + b"9" * 30 + b"}", "the body is not a webhook: time_ms is out of range"),
+    ],
+)
+def test_a_body_that_is_no_webhook_says_why(pusher: Pusher, body: bytes, message: str) -> None:
+    for max_age in (900, None):
+        call = partial(pusher.webhook, signed(body), body, max_age=max_age)
+        assert message_of(InvalidWebhookBodyError, call) == message
+
+
+def test_a_body_that_breaks_the_description_says_where(pusher: Pusher) -> None:
+    body = b'{"time_ms":"1"}'
+    message = message_of(InvalidWebhookBodyError, lambda: pusher.webhook(signed(body), body))
+    assert re.fullmatch(r"the body is not a webhook: .*\btime_ms\b.*", message)
+
+
+def read(time_ms: int, *, now: float, max_age: float | None = 900) -> Webhook:
+    body = payload(time_ms=time_ms)
+    tokens = {KEY: Secret(SECRET)}
+    return read_webhook(signed(body), body, tokens=tokens, keys=KeyRing(None), max_age=max_age, now=now)
+
+
+def test_the_ends_of_the_window() -> None:
+    assert read(1_000_000, now=1900).time_ms == 1_000_000
+    assert message_of(StaleWebhookError, lambda: read(1_000_000, now=1901)) == (
+        "the webhook is 901 seconds old: more than 900 are not accepted"
+    )
+    assert read(1_000_000, now=940).time_ms == 1_000_000
+    assert message_of(StaleWebhookError, lambda: read(1_000_000, now=939)) == (
+        "the webhook's time lies 61 seconds ahead of the local clock"
+    )
+    assert message_of(StaleWebhookError, lambda: read(1_000_000, now=1001, max_age=0.5)) == (
+        "the webhook is 1 seconds old: more than 0.5 are not accepted"
+    )
+    assert read(1_000_000, now=1000, max_age=0).time_ms == 1_000_000
+    assert read(1_000_999, now=1001, max_age=0.001).time == datetime(1970, 1, 1, 0, 16, 40, 999000, tzinfo=UTC)
+
+
+def test_a_missing_signature_stands_for_none(pusher: Pusher) -> None:
+    for headers in ({"X-Pusher-Key": KEY}, {"X-Pusher-Key": KEY, "X-Pusher-Signature": "XXXX"}):
+        with pytest.raises(InvalidSignatureError):
+            pusher.webhook(headers, GOOD, max_age=None)
+
+
+def test_a_header_that_stands_twice_with_one_value_stands_once(pusher: Pusher) -> None:
+    headers = signed(GOOD) | {name.lower(): value for name, value in signed(GOOD).items()}
+    assert pusher.webhook(headers, GOOD, max_age=None)
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ({"data": {"a": "ü", "b": 1.5}}, '{"a":"ü","b":1.5}'),
+        ({"data": False}, "false"),
+        ({"data": ""}, ""),
+        ({}, None),
+    ],
+)
+def test_client_event_data_is_text_or_missing(pusher: Pusher, event: dict[str, object], data: str | None) -> None:
+    body = payload({"name": "client_event", "channel": "private-x", "event": "client-e", "socket_id": "1.1", **event})
+    (read_event,) = pusher.webhook(signed(body), body).events
+    assert isinstance(read_event, ClientEvent)
+    assert (read_event.data, read_event.raw_data, read_event.decryption_error) == (data, data, None)
+
+
+def test_data_of_other_events_stays_as_it_is(pusher: Pusher) -> None:
+    body = payload({"name": "brand_new", "data": {"a": 1}}, {"name": "channel_occupied", "channel": "a", "data": [1]})
+    new, occupied = pusher.webhook(signed(body), body).events
+    assert isinstance(new, UnknownEvent)
+    assert new.additional_properties == {"data": {"a": 1}}
+    assert isinstance(occupied, ChannelOccupied)
+    assert occupied.additional_properties == {"data": [1]}
+
+
+def test_a_client_event_without_data_on_an_encrypted_channel_is_left_alone(pusher: Pusher) -> None:
+    event = client_event("x")
+    del event["data"]
+    body = payload(event)
+    (read_event,) = pusher.webhook(signed(body), body).events
+    assert isinstance(read_event, ClientEvent)
+    assert (read_event.data, read_event.raw_data, read_event.decryption_error) == (None, None, None)
