@@ -17,6 +17,10 @@ $(VENV)/installed: requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(VENV)/tools: $(VENV)/installed requirements/tools.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/tools.txt
+	touch $@
+
 node_modules/installed: package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
@@ -64,7 +68,7 @@ test-wheel: build  ## Unit and vector tests against the installed wheel, on the 
 check: lint test check-generated test-peers test-wheel  ## All that CI runs
 
 lock:  ## Pin the requirements again (needs uv)
-	for name in dev wheel; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	for name in dev wheel tools; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --quiet --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean:  ## Remove what the other targets made
