@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pusher_channels._attempts import Attempt
     from pusher_channels._auth import SignatureAuth
     from pusher_channels._builder import Event
-    from pusher_channels._transport import RawResponse
+    from pusher_channels._http.answers import RawResponse
     from pusher_channels._webhooks import Webhook
     from pusher_channels.client import AsyncPusher, Pusher
     from pusher_channels.errors import (
@@ -80,7 +80,7 @@ _SOURCES = {
     "pusher_channels._attempts": ("Attempt",),
     "pusher_channels._auth": ("SignatureAuth",),
     "pusher_channels._builder": ("Event",),
-    "pusher_channels._transport": ("RawResponse",),
+    "pusher_channels._http.answers": ("RawResponse",),
     "pusher_channels._webhooks": ("Webhook",),
     "pusher_channels.client": ("AsyncPusher", "Pusher"),
     "pusher_channels.errors": (

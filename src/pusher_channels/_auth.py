@@ -6,15 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from urllib.parse import quote
 
 import httpx
 
-from pusher_channels._answers import SIGNATURE
-from pusher_channels._encryption import refuse_plaintext
 from pusher_channels._secret import Secret
+from pusher_channels._signer import RequestSigner
 from pusher_channels.errors import InvalidArgumentError
-from pusher_channels.signing import RESERVED_QUERY_KEYS, signed_pairs
+from pusher_channels.signing import RESERVED_QUERY_KEYS
+
+SIGNATURE = "pusher_signature"
+"""The extension of an httpx response that names the signature of its request."""
 
 
 class SignatureAuth(httpx.Auth):
@@ -30,9 +31,7 @@ class SignatureAuth(httpx.Auth):
         for argument, value in (("key", key), ("secret", secret)):
             if not isinstance(value, (str, Secret)) or not value:  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise InvalidArgumentError(argument, "must be a str that is not empty")
-        self._key = key
-        self._secret = secret if isinstance(secret, Secret) else Secret(secret)
-        self._clock = clock
+        self._signer = RequestSigner(key, secret if isinstance(secret, Secret) else Secret(secret), clock)
         for logger in _LOGGERS:
             logger.addFilter(_REDACT)  # adding the same filter again changes nothing
 
@@ -41,29 +40,14 @@ class SignatureAuth(httpx.Auth):
         unsigned = request.url
         pairs = [(name, value) for name, value in unsigned.params.multi_items() if name not in RESERVED_QUERY_KEYS]
         path = unsigned.raw_path.partition(b"?")[0].decode("ascii")
-        refuse_plaintext(path, pairs, request.content)
-        signed = signed_pairs(
-            request.method,
-            path,
-            pairs,
-            request.content,
-            key=self._key,
-            secret=self._secret,
-            timestamp=int(self._clock()),
-        )
-        request.url = unsigned.copy_with(query=encode_query(signed))
-        signature = signed[-1][1]
-        _last_signature.set(signature)
+        signed = self._signer.sign(request.method, path, pairs, request.content)
+        request.url = unsigned.copy_with(query=signed.query.encode("ascii"))
+        _last_signature.set(signed.signature)
         try:
             response = yield request
-            response.extensions[SIGNATURE] = signature.encode()
+            response.extensions[SIGNATURE] = signed.signature.encode()
         finally:
             request.url = unsigned
-
-
-def encode_query(pairs: list[tuple[str, str]]) -> bytes:
-    """Escape everything but the unreserved characters: servers split what others leave raw."""
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs).encode("ascii")
 
 
 _last_signature: ContextVar[str] = ContextVar("last_signature", default="")

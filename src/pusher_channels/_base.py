@@ -84,7 +84,8 @@ class BaseClient(Generic[HttpClientT]):
             ssl: Whether to use https.
             push_notification_host: The host of the legacy push notifications, for `notify`.
             timeout: Seconds for one attempt of a call, from waiting for a connection to the last byte. A `Timeout` with
-                parts limits those instead. With an ``http_client`` of your own the parts are limited, not the whole.
+                parts limits those as well. Through httpx (with an ``http_client`` of your own, or a SOCKS or https
+                proxy) `Pusher` limits the parts, not the whole.
             deadline: Seconds for a call with all its attempts and waits; None for no limit.
             max_retries: How often a call is tried again. Queries and `x-idempotent` operations are repeated after
                 connection errors, timeouts, 429 and 5xx; publishing only if it was certainly not taken: no connection

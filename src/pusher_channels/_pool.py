@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, cast
 from pusher_channels.errors import PusherError
 
 ClientT = TypeVar("ClientT")
+SenderT = TypeVar("SenderT")
 
 _RESERVE = 20.0
 _EARNED_BY_SUCCESS = 0.1
@@ -54,11 +55,12 @@ class Clock:
 
 
 class Pool(Generic[ClientT]):
-    """Holds the HTTP client: made when first used, once in each process, and closed only if it was made here."""
+    """Holds what sends: made when first used, once in each process, and closed only if no httpx client was given."""
 
     def __init__(self, given: ClientT | None) -> None:
-        self._given = given
-        self._made: tuple[int, ClientT] | None = None
+        self.given = given
+        """The caller's own httpx client."""
+        self._made: tuple[int, object] | None = None
         self._inherited: list[object] = []
         self._closed = False
         self._lock = Lock()
@@ -66,8 +68,8 @@ class Pool(Generic[ClientT]):
         self.clock = Clock()
         _pools.add(cast("Pool[object]", self))
 
-    def client(self, make: Callable[[], ClientT]) -> ClientT:
-        """Return the client of this process.
+    def sender(self, make: Callable[[], SenderT]) -> SenderT:
+        """Return this process's own sender.
 
         A forked child makes its own: two processes that write to one socket would mix up their requests.
 
@@ -76,28 +78,24 @@ class Pool(Generic[ClientT]):
         """
         made = self._made
         if made is not None and made[0] == os.getpid():
-            return made[1]
+            return cast("SenderT", made[1])
         with self._lock:
             if self._closed:
                 raise PusherError("the client is closed")
-            if self._given is not None:
-                return self._given
             made = self._made
             if made is None or made[0] != os.getpid():
                 # The parent's is neither closed nor dropped: either would end its TLS connections, or take them out
                 # of the parent's event loop, which shares its epoll with the child.
                 self._inherited.append(made)
                 made = self._made = (os.getpid(), make())
-            return made[1]
+            return cast("SenderT", made[1])
 
-    def close(self) -> ClientT | None:
-        """Refuse further use, and return the client that is to be closed."""
+    def close(self) -> object:
+        """Refuse further use, and return the sender that is to be closed, if there is one."""
         with self._lock:
             self._closed = True
-            if self._made is None or self._made[0] != os.getpid():
-                return None
             made, self._made = self._made, None
-            return made[1]
+            return None if made is None or made[0] != os.getpid() or self.given is not None else made[1]
 
     def renew_locks(self) -> None:
         """Replace the locks: in a forked child, one that another thread held would never be released."""

@@ -9,40 +9,26 @@ from __future__ import annotations
 import math
 import random
 import re
-import ssl
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
-import httpx
-
-from pusher_channels._answers import AnswerTooLargeError, RawResponse
+from pusher_channels._http.answers import RawResponse
+from pusher_channels._http.messages import Failure, Origin
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
 _MAX_RETRY_AFTER = 24 * 60 * 60.0
 _MAX_SKEW = 24 * 60 * 60
 
-# Raised before any byte of the request was on its way, so the server cannot have taken it.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-# The same would happen again.
-_HOPELESS = (
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.DecodingError,
-    httpx.InvalidURL,
-    AnswerTooLargeError,
-    ValueError,
-)
-
 _LONGEST_MESSAGE = 4096
 _EXPIRED = re.compile(r"Timestamp expired: Given timestamp \([^)]*\) not within \d+s of server time \(([^)]*)\)")
 
 
-def may_repeat(outcome: RawResponse | Exception | None, *, repeatable: bool) -> bool:
-    """Tell whether a request may be sent again after this answer, or after this error came in place of one.
+def may_repeat(outcome: RawResponse | Failure, *, repeatable: bool) -> bool:
+    """Tell whether a request may be sent again after this answer, or after this failure to get one.
 
     ``repeatable`` says that a second delivery does no harm. Everything else is repeated only if it certainly was not
     taken; after a reset, even of a connection that had been idle, that is not certain.
@@ -51,12 +37,10 @@ def may_repeat(outcome: RawResponse | Exception | None, *, repeatable: bool) -> 
         if outcome.status_code == 429 or (outcome.status_code == 503 and "retry-after" in outcome.headers):
             return True  # the server says itself that it did not take the request
         return repeatable and outcome.status_code >= 500
-    if isinstance(outcome, _HOPELESS) or _is_certificate_error(outcome):
-        return False
-    return repeatable or isinstance(outcome, _NOT_SENT)
+    return not outcome.lasting and (repeatable or not outcome.taken)
 
 
-def certainly_not_taken(outcome: RawResponse | Exception) -> bool:
+def certainly_not_taken(outcome: RawResponse | Failure) -> bool:
     """Tell whether an attempt that ended like this left nothing at the server.
 
     The server says so itself with any refusal (3xx, 4xx) and with 503 and Retry-After; or the request never left. After
@@ -65,7 +49,7 @@ def certainly_not_taken(outcome: RawResponse | Exception) -> bool:
     if isinstance(outcome, RawResponse):
         status = outcome.status_code
         return 300 <= status <= 499 or (status == 503 and "retry-after" in outcome.headers)
-    return isinstance(outcome, (*_NOT_SENT, httpx.UnsupportedProtocol))
+    return not outcome.taken
 
 
 def wait_before(retry: int, answer: RawResponse | None) -> float:
@@ -93,13 +77,13 @@ def _retry_after(answer: RawResponse) -> float | None:
         return None
 
 
-def server_offset(request: httpx.Request, answer: RawResponse) -> float | None:
+def server_offset(origin: Origin, answer: RawResponse) -> float | None:
     """Return how far the server's clock is ahead, if the server refused the request for its timestamp.
 
     Only an answer that nobody on the way can forge counts, over TLS or from this machine, and at most a day: a
     signature for another day would be worth something to an eavesdropper.
     """
-    if answer.status_code != 401 or not (request.url.scheme == "https" or _is_loopback(request.url.host)):
+    if answer.status_code != 401 or not (origin.needs_tls or _is_loopback(origin.host)):
         return None
     found = _EXPIRED.search(answer.content[:_LONGEST_MESSAGE].decode(errors="replace"))
     if found is None:
@@ -116,11 +100,3 @@ def _is_loopback(host: str) -> bool:
     with suppress(ValueError):  # a name, which is not to be judged by its first letters
         return ip_address(host).is_loopback
     return host == "localhost"
-
-
-def _is_certificate_error(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

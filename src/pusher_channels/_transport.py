@@ -1,7 +1,7 @@
-"""Sending: the one place that does I/O.
+"""A call: sign, send, wait, try again, correct the clock, give up.
 
-What a call does (sign, send, wait, try again, correct the clock, give up) stands once, in `_BaseTransport._exchange`.
-It is a generator that asks for attempts and waits; the two transports differ only in how they carry those out.
+The logic stands once, in `_BaseTransport._exchange`. It is a generator that asks for attempts and waits; the two
+transports differ only in how they carry those out.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import math
 import re
 import time
 from collections.abc import Callable, Generator
-from typing import Generic, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 import attrs
-import httpx
 
 from pusher_channels import _retry
-from pusher_channels._answers import SENT, aread_answer, read_answer
-from pusher_channels._answers import RawResponse as RawResponse
 from pusher_channels._attempts import Attempt, tell
-from pusher_channels._auth import SignatureAuth
 from pusher_channels._config import Settings
+from pusher_channels._http.answers import Headers, RawResponse
+from pusher_channels._http.environment import HttpProxy, OtherProxy, make_ssl_context, proxy_for
+from pusher_channels._http.messages import Failure, Origin, Outgoing, TimeLimit
 from pusher_channels._pool import Clock, Pool
+from pusher_channels._signer import RequestSigner
 from pusher_channels._version import __version__
 from pusher_channels.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
     ConfigurationError,
-    PusherError,
     RequestInfo,
     ResponseDecodeError,
     status_error,
@@ -38,8 +38,11 @@ from pusher_channels.errors import (
 from pusher_channels_rest.codec import DEFAULT_SERVER, Request, Server
 from pusher_channels_rest.limits import Limits
 
+if TYPE_CHECKING:
+    import httpx
+
 T = TypeVar("T")
-ClientT = TypeVar("ClientT", bound=httpx.Client | httpx.AsyncClient)
+ClientT = TypeVar("ClientT", bound="httpx.Client | httpx.AsyncClient")
 
 _HEADERS = {
     "Accept": "application/json",
@@ -50,13 +53,37 @@ _SIGNATURE = re.compile(r"[0-9a-fA-F]{64}")
 _log = logging.getLogger("pusher_channels")
 
 
-@attrs.frozen
-class _Send:
-    """Ask for one attempt: the outcome is the answer, or the error that befell it."""
+class Sender(Protocol):
+    """Makes single attempts over connections that it keeps."""
 
-    request: httpx.Request
-    auth: SignatureAuth
-    seconds: float | None
+    def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
+        """Make one attempt."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class AsyncSender(Protocol):
+    """The same for asyncio."""
+
+    async def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
+        """Make one attempt."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@attrs.frozen
+class Send:
+    """Ask for one attempt."""
+
+    request: Outgoing
+    signer: RequestSigner
+    limit: TimeLimit
 
 
 @attrs.frozen
@@ -64,18 +91,18 @@ class _Wait:
     seconds: float
 
 
-_Outcome = RawResponse | Exception | None
-_Exchange = Generator[_Send | _Wait, _Outcome, RawResponse]
-# What an attempt may fail with. ValueError: a host name that cannot be one, a redirect's URL that is none.
-_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+_Outcome = RawResponse | Failure | None
+_Exchange = Generator[Send | _Wait, _Outcome, RawResponse]
 
 
 class _BaseTransport(Generic[ClientT]):
     def __init__(self, settings: Settings, pool: Pool[ClientT]) -> None:
         self._settings = settings
         self._pool = pool
-        self._auth = self._signer(pool.clock.now)
-        self._origins: dict[Server, httpx.URL] = {}
+        self._signer = self._signer_by(pool.clock.now)
+        self._origins: dict[Server, Origin] = {}
+        self._headers = {**_HEADERS, **settings.headers}
+        self._headers_with_body = {**self._headers, "Content-Type": "application/json"}
 
     @property
     def app_id(self) -> str:
@@ -85,41 +112,36 @@ class _BaseTransport(Generic[ClientT]):
     def limits(self) -> Limits:
         return self._settings.limits
 
-    def _signer(self, clock: Callable[[], float]) -> SignatureAuth:
-        return SignatureAuth(self._settings.credentials.key, self._settings.credentials.secret, clock=clock)
+    def _signer_by(self, clock: Callable[[], float]) -> RequestSigner:
+        return RequestSigner(self._settings.credentials.key, self._settings.credentials.secret, clock)
 
     def _prepare(
         self, server: Server, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None
-    ) -> httpx.Request:
-        """Build the request whole, so that nothing of a given httpx client's own defaults gets into it."""
+    ) -> Outgoing:
         origin = self._origins.get(server)
         if origin is None:
-            origin = self._origins[server] = httpx.URL(self._settings.hosts.origin(server))
-        url = origin.copy_with(raw_path=path.encode("ascii"))
-        if query:
-            url = url.copy_with(params=query)
-        headers = {**_HEADERS, **self._settings.headers}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return httpx.Request(method, url, headers=headers, content=body)
+            origin = self._origins[server] = Origin.parse(self._settings.hosts.origin(server))
+        headers = self._headers if body is None else self._headers_with_body
+        return Outgoing(method=method, origin=origin, path=path, query=query, headers=headers, body=body)
 
-    def _prepare_operation(self, request: Request[T]) -> httpx.Request:
+    def _prepare_operation(self, request: Request[T]) -> Outgoing:
         operation = request.operation
         return self._prepare(operation.server, operation.method, request.path, request.query, request.body)
 
-    def _exchange(self, request: httpx.Request, *, idempotent: bool) -> _Exchange:
+    def _exchange(self, request: Outgoing, *, idempotent: bool) -> _Exchange:
         """Get a successful answer, or raise: the logic of a call, without the I/O."""
         settings, pool = self._settings, self._pool
         ends = time.monotonic() + settings.deadline
         repeatable = idempotent or settings.retry_unsafe
-        auth, offset = self._auth, None
+        signer, offset = self._signer, None
         number = retries = 0
         while True:
             number += 1
             attempt = Attempt(request=_info(request), number=number, started=time.time())
             tell(settings.on_request, attempt)
             clock = time.perf_counter()
-            outcome = yield _Send(request, auth, self._limit_attempt(request, ends))
+            outcome = yield Send(request, signer, self._limit_attempt(ends))
+            assert outcome is not None  # noqa: S101  only a wait has none
             answer = outcome if isinstance(outcome, RawResponse) else None
             error = _error_of(request, outcome)
             status = None if answer is None else answer.status_code
@@ -132,46 +154,57 @@ class _BaseTransport(Generic[ClientT]):
                     pool.clock.offset = offset
                 return answer
             if offset is None and answer is not None:
-                offset = _retry.server_offset(request, answer)
+                offset = _retry.server_offset(request.origin, answer)
                 if offset is not None:
                     _log.warning("the server's clock is %+.0f s off the local one: signing again with its time", offset)
-                    auth = self._signer(Clock(offset).now)
+                    signer = self._signer_by(Clock(offset).now)
                     continue
             again = retries < settings.max_retries and _retry.may_repeat(outcome, repeatable=repeatable)
             wait = _retry.wait_before(retries, answer) if again else 0.0
             if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
                 raise error
             retries += 1
-            reason = f"{request.method} {request.url.copy_with(query=None)}: {error}" if answer else str(error)
+            reason = f"{request.method} {request.bare_url}: {error}" if answer else str(error)
             reason = " ".join(reason.split())  # one line, whatever the server sent
             _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
             yield _Wait(wait)
 
-    def _limit_attempt(self, request: httpx.Request, ends: float) -> float | None:
-        """Set httpx's timeouts for the next attempt, and return the seconds that all of it may take."""
+    def _limit_attempt(self, ends: float) -> TimeLimit:
+        """Return the time that the next attempt may take."""
         left = max(0.001, ends - time.monotonic())
         timeout = self._settings.timeout
-        if isinstance(timeout, httpx.Timeout):
-            parts: dict[str, float | None] = timeout.as_dict()
-            total = None if math.isinf(left) else left
-        else:
-            total = min(timeout, left)
-            parts = {"pool": total, "connect": total, "read": total, "write": total}
-        if total is not None:
-            parts = {name: total if value is None else min(value, total) for name, value in parts.items()}
-        request.extensions = {"timeout": parts}
-        return total
+        if isinstance(timeout, (int, float)):
+            return TimeLimit(min(timeout, left))
+        return TimeLimit(None if math.isinf(left) else left, timeout.as_dict())
 
-    def _decode(self, request: Request[T], sent: httpx.Request, answer: RawResponse) -> T:
+    def _decode(self, request: Request[T], sent: Outgoing, answer: RawResponse) -> T:
         try:
             return request.operation.decode(answer.content)
         except ResponseDecodeError as error:
             error.request = _info(sent)
             raise
 
+    def _proxy_for(self) -> Callable[[Origin], HttpProxy | None]:
+        """Return what finds the proxy for a server: asked once for each, as environments seldom change."""
+        return cache(partial(proxy_for, option=self._settings.proxy))
 
-class Transport(_BaseTransport[httpx.Client]):
-    """Sends with an `httpx.Client`. It is the `Caller` of the generated resources."""
+    def _needs_httpx(self) -> bool:
+        """Tell whether the way to the API leads through a proxy that only httpx can speak to."""
+        try:
+            proxy_for(Origin.parse(self._settings.hosts.origin(DEFAULT_SERVER)), self._settings.proxy)
+        except OtherProxy:
+            return True
+        except ValueError as error:
+            raise _unusable_proxy() from error
+        return False
+
+
+def _unusable_proxy() -> ConfigurationError:
+    return ConfigurationError("proxy", "cannot be used: see the cause of this error")
+
+
+class Transport(_BaseTransport["httpx.Client"]):
+    """Carries out calls of threads. It is the `Caller` of the generated resources."""
 
     def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
@@ -186,9 +219,9 @@ class Transport(_BaseTransport[httpx.Client]):
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
-        client = self._pool.close()
-        if client is not None:
-            client.close()
+        sender = cast("Sender | None", self._pool.close())
+        if sender is not None:
+            sender.close()
 
     def _carry_out(self, exchange: _Exchange) -> RawResponse:
         outcome: _Outcome = None
@@ -204,32 +237,30 @@ class Transport(_BaseTransport[httpx.Client]):
             else:
                 outcome = self._attempt(step)
 
-    def _attempt(self, step: _Send) -> RawResponse | Exception:
-        from pusher_channels._sync_client import attempt_limit
+    def _attempt(self, step: Send) -> RawResponse | Failure:
+        return self._sender().send(step.request, step.signer, step.limit)
 
-        client = self._client()
-        try:
-            with attempt_limit(step.seconds):
-                return read_answer(client.send(step.request, auth=step.auth, follow_redirects=False, stream=True))
-        except _FAILURES as error:
-            return _scrubbed(error)
-        except RuntimeError as error:
-            raise _closed_error(client, error) from error
+    def _sender(self) -> Sender:
+        return self._pool.sender(self._make_sender)
 
-    def _client(self) -> httpx.Client:
-        return self._pool.client(self._make_client)
+    def _make_sender(self) -> Sender:
+        given, settings = self._pool.given, self._settings
+        if given is None and not self._needs_httpx():
+            from pusher_channels._http.connections import Connections
 
-    def _make_client(self) -> httpx.Client:
-        from pusher_channels._sync_client import make_sync_client
+            return Connections(partial(make_ssl_context, settings.verify), self._proxy_for())
+        import httpx
+
+        from pusher_channels._http.through_httpx import HttpxSender
 
         try:
-            return make_sync_client(proxy=self._settings.proxy, verify=self._settings.verify)
+            return HttpxSender(given or httpx.Client(proxy=settings.proxy, verify=settings.verify))
         except (ValueError, ImportError) as error:
-            raise ConfigurationError("proxy", "cannot be used: see the cause of this error") from error
+            raise _unusable_proxy() from error
 
 
-class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
-    """Sends with an `httpx.AsyncClient`. It is the `AsyncCaller` of the generated resources."""
+class AsyncTransport(_BaseTransport["httpx.AsyncClient"]):
+    """Carries out calls of asyncio's tasks. It is the `AsyncCaller` of the generated resources."""
 
     async def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
@@ -246,9 +277,9 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
-        client = self._pool.close()
-        if client is not None:
-            await client.aclose()
+        sender = cast("AsyncSender | None", self._pool.close())
+        if sender is not None:
+            await sender.aclose()
 
     async def _carry_out(self, exchange: _Exchange) -> RawResponse:
         outcome: _Outcome = None
@@ -264,52 +295,47 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
             else:
                 outcome = await self._attempt(step)
 
-    async def _attempt(self, step: _Send) -> RawResponse | Exception:
-        client = self._client()
-        try:
-            async with asyncio.timeout(step.seconds):
-                response = await client.send(step.request, auth=step.auth, follow_redirects=False, stream=True)
-                return await aread_answer(response)
-        except _FAILURES as error:
-            if isinstance(error, TimeoutError) and step.request.extensions.get(SENT) is False:
-                error = httpx.ConnectTimeout("no connection in time")
-            return _scrubbed(error)
-        except RuntimeError as error:
-            raise _closed_error(client, error) from error
+    async def _attempt(self, step: Send) -> RawResponse | Failure:
+        return await self._sender().send(step.request, step.signer, step.limit)
 
-    def _client(self) -> httpx.AsyncClient:
-        return self._pool.client(self._make_client)
+    def _sender(self) -> AsyncSender:
+        return self._pool.sender(self._make_sender)
 
-    def _make_client(self) -> httpx.AsyncClient:
-        from pusher_channels._async_client import make_async_client
+    def _make_sender(self) -> AsyncSender:
+        given, settings = self._pool.given, self._settings
+        if given is None and not self._needs_httpx():
+            from pusher_channels._http.async_connections import AsyncConnections
+
+            return AsyncConnections(partial(make_ssl_context, settings.verify), self._proxy_for())
+        import httpx
+
+        from pusher_channels._http.through_httpx import AsyncHttpxSender
 
         try:
-            return make_async_client(proxy=self._settings.proxy, verify=self._settings.verify)
+            return AsyncHttpxSender(given or httpx.AsyncClient(proxy=settings.proxy, verify=settings.verify))
         except (ValueError, ImportError) as error:
-            raise ConfigurationError("proxy", "cannot be used: see the cause of this error") from error
+            raise _unusable_proxy() from error
 
 
-def _info(request: httpx.Request) -> RequestInfo:
-    # Outside of the sending itself the URL is the unsigned one: see SignatureAuth.
-    return RequestInfo(method=request.method, url=str(request.url))
+def _info(request: Outgoing) -> RequestInfo:
+    return RequestInfo(method=request.method, url=request.url)
 
 
-def _error_of(request: httpx.Request, outcome: _Outcome) -> APIError | None:
+def _error_of(request: Outgoing, outcome: RawResponse | Failure) -> APIError | None:
     """Return what to raise for an attempt's outcome, or None for a success."""
-    info = _info(request)
     if isinstance(outcome, RawResponse):
         if 200 <= outcome.status_code <= 299:
             return None
         # Servers echo what was sent: a 401 quotes the signature, a redirect repeats the query. The charset is not the
         # server's to choose: Python has codecs that decompress, or fail.
-        headers = [(name.encode(), _redacted(value).encode()) for name, value in outcome.headers.items()]
+        headers = Headers((name.encode(), _redacted(value).encode()) for name, value in outcome.headers.items())
         body = _redacted(outcome.content.decode(errors="replace"))
-        return status_error(outcome.status_code, body, httpx.Headers(headers), request=info)
-    timed_out = isinstance(outcome, (httpx.TimeoutException, TimeoutError))
-    kind = APITimeoutError if timed_out else APIConnectionError
-    reason = str(outcome) or ("timed out" if timed_out else type(outcome).__name__)
-    error = kind(f"{request.method} {request.url.copy_with(query=None)}: {reason}", request=info)
-    error.__cause__ = outcome
+        return status_error(outcome.status_code, body, headers, request=_info(request))
+    cause = _scrubbed(outcome.cause)
+    kind = APITimeoutError if outcome.timed_out else APIConnectionError
+    reason = str(cause) or ("timed out" if outcome.timed_out else type(cause).__name__)
+    error = kind(f"{request.method} {request.bare_url}: {reason}", request=_info(request))
+    error.__cause__ = cause
     return error
 
 
@@ -324,7 +350,3 @@ def _scrubbed(error: Exception) -> Exception:
 
 def _redacted(text: str) -> str:
     return _SIGNATURE.sub("[redacted]", text)
-
-
-def _closed_error(client: httpx.Client | httpx.AsyncClient, error: RuntimeError) -> Exception:
-    return PusherError("the client is closed") if client.is_closed else error

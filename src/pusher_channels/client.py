@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     import httpx  # noqa: F401  named in the strings below
 
-    from pusher_channels._transport import AsyncTransport, RawResponse, Transport
+    from pusher_channels._http.answers import RawResponse
+    from pusher_channels._transport import AsyncTransport, Transport
     from pusher_channels.publisher import AsyncPublisher, Publisher
     from pusher_channels_rest.models import NotifyResult, TriggerBatchResult, TriggerResult
 

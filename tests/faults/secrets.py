@@ -14,7 +14,8 @@ import httpx
 
 import pusher_channels
 import pusher_channels_rest
-from pusher_channels import AsyncPusher, Pusher, _auth
+from pusher_channels import AsyncPusher, Pusher
+from pusher_channels._signer import RequestSigner, SignedQuery
 from pusher_channels.signing import sign_request
 
 _OURS = tuple(str(Path(str(package.__file__)).parent) for package in (pusher_channels, pusher_channels_rest))
@@ -114,11 +115,14 @@ def everything_logged() -> Generator[list[str]]:
 def signatures() -> Generator[set[str]]:
     """Collect the signatures that are made."""
     made: set[str] = set()
-    real = _auth.encode_query
+    real = RequestSigner.sign
 
-    def encode_query(pairs: list[tuple[str, str]]) -> bytes:
-        made.update(value for name, value in pairs if name == "auth_signature")
-        return real(pairs)
+    def sign(
+        signer: RequestSigner, method: str, path: str, query: Iterable[tuple[str, str]], body: bytes | None
+    ) -> SignedQuery:
+        signed = real(signer, method, path, query, body)
+        made.add(signed.signature)
+        return signed
 
-    with mock.patch.object(_auth, "encode_query", encode_query):
+    with mock.patch.object(RequestSigner, "sign", sign):
         yield made

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import httpx
-
-from pusher_channels._answers import RawResponse
 from pusher_channels._config import Settings
+from pusher_channels._http.answers import RawResponse
+from pusher_channels._http.messages import Failure
 from pusher_channels._pool import Pool
 from pusher_channels._retry import certainly_not_taken
-from pusher_channels._transport import AsyncTransport, Transport
+from pusher_channels._transport import AsyncTransport, Send, Transport
 from pusher_channels.errors import APIError, PusherError
 from pusher_channels.publisher._core import Delivery
 from pusher_channels_rest.models import BatchEvent, TriggerBatchResult
 from pusher_channels_rest.operations.events import trigger_batch_request
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class _Account:
@@ -30,7 +32,7 @@ class _Account:
         self.requests += 1
         self._under_way = True
 
-    def end(self, outcome: RawResponse | Exception) -> RawResponse | Exception:
+    def end(self, outcome: RawResponse | Failure) -> RawResponse | Failure:
         self._under_way = False
         self._in_doubt = self._in_doubt or not certainly_not_taken(outcome)
         return outcome
@@ -65,8 +67,8 @@ class Sender(Transport):
         except Exception as error:
             return account.failure(error)
 
-    def _attempt(self, step: Any) -> RawResponse | Exception:
-        self._client()  # raises when it is closed, before anything counts as sent
+    def _attempt(self, step: Send) -> RawResponse | Failure:
+        self._sender()  # raises when it is closed, before anything counts as sent
         self._account.begin()
         return self._account.end(super()._attempt(step))
 
@@ -94,7 +96,7 @@ class AsyncSender(AsyncTransport):
         account, self._account = self._account, _Account()
         return account.cut_off()
 
-    async def _attempt(self, step: Any) -> RawResponse | Exception:
-        self._client()  # as above
+    async def _attempt(self, step: Send) -> RawResponse | Failure:
+        self._sender()  # as above
         self._account.begin()
         return self._account.end(await super()._attempt(step))

@@ -1,0 +1,240 @@
+"""Kept connections over asyncio: the twin of `connections`, for the tasks of any event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from typing import cast
+
+from pusher_channels._http.answers import AnswerParser, BadAnswerError, BrokenAnswerError, RawResponse
+from pusher_channels._http.connections import KEEP_SECONDS, MAX_CONNECTIONS, is_readable, refuse_tunnel
+from pusher_channels._http.environment import HttpProxy
+from pusher_channels._http.messages import (
+    Failure,
+    Origin,
+    Outgoing,
+    Signed,
+    TimeLimit,
+    connect_message,
+    failure_of,
+    sign,
+)
+from pusher_channels._signer import RequestSigner
+
+
+class AsyncConnections:
+    """The connections of one client. They cannot move between event loops, so that each loop has its own."""
+
+    def __init__(
+        self, make_context: Callable[[], ssl.SSLContext], proxy_for: Callable[[Origin], HttpProxy | None]
+    ) -> None:
+        self._make_context = make_context
+        self._context: ssl.SSLContext | None = None
+        self._proxy_for = proxy_for
+        self._by_loop: dict[asyncio.AbstractEventLoop, _LoopConnections] = {}
+        self._closed = False
+
+    async def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
+        """Make one attempt."""
+        origin, proxy = request.origin, self._proxy_for(request.origin)
+        signed = sign(request, signer, proxy_headers=None if proxy is None or origin.needs_tls else proxy.headers)
+        mine = self._by_loop.get(asyncio.get_running_loop()) or await self._begin()
+        connection: _Connection | None = None
+        try:
+            async with asyncio.timeout(limit.total):
+                async with _limited(limit.of("pool")):
+                    await mine.slots.acquire()
+                try:
+                    connection = mine.take(origin) or await self._connect(origin, proxy, limit)
+                    try:
+                        return await connection.exchange(signed, limit, no_body=request.method == "HEAD")
+                    finally:  # also when this is cancelled: half an answer must not become someone else's
+                        mine.give_back(origin, connection)
+                finally:
+                    mine.slots.release()
+        except (OSError, BadAnswerError, ValueError) as error:
+            return failure_of(error, taken=connection is not None)
+
+    async def aclose(self) -> None:
+        """Close what is idle, now, and all else when its call ends."""
+        self._closed = True
+        for loop, connections in list(self._by_loop.items()):
+            if loop is asyncio.get_running_loop():
+                connections.close()
+            else:
+                with suppress(RuntimeError):  # the other loop is closed
+                    loop.call_soon_threadsafe(connections.close)
+        await asyncio.sleep(0)  # the event loop closes the sockets in its next turn
+
+    async def _begin(self) -> _LoopConnections:
+        connections = _LoopConnections(lambda: self._closed)
+        await connections.close_with_the_loop()
+        for loop in [loop for loop in list(self._by_loop) if loop.is_closed()]:
+            self._by_loop.pop(loop, None)
+        return self._by_loop.setdefault(asyncio.get_running_loop(), connections)
+
+    async def _connect(self, origin: Origin, proxy: HttpProxy | None, limit: TimeLimit) -> _Connection:
+        loop = asyncio.get_running_loop()
+        context = self._tls_context() if origin.needs_tls else None
+        async with _limited(limit.of("connect")):
+            if proxy is None:
+                _, connection = await loop.create_connection(
+                    _Connection, origin.host, origin.port, ssl=context, happy_eyeballs_delay=0.25
+                )
+                return connection
+            _, connection = await loop.create_connection(_Connection, proxy.origin.host, proxy.origin.port)
+            if context is None:
+                return connection
+            return await connection.through_tunnel(origin, proxy, limit, context)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = self._make_context()
+        return self._context
+
+
+class _LoopConnections:
+    """The connections of one event loop."""
+
+    def __init__(self, closed: Callable[[], bool]) -> None:
+        self.slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._idle: dict[Origin, deque[_Connection]] = {}
+        self._closed = closed
+        self._end: AsyncGenerator[None] | None = None
+
+    async def close_with_the_loop(self) -> None:
+        """Let them be closed when `asyncio.run` ends, for it ends the async generators that it has seen."""
+
+        async def end() -> AsyncGenerator[None]:
+            try:
+                yield
+            finally:
+                self.close()
+
+        self._end = end()
+        await anext(self._end)
+
+    def take(self, origin: Origin) -> _Connection | None:
+        """Return the connection that was used last: the others grow old."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if not connection.is_stale():
+                return connection
+            connection.abort()
+        return None
+
+    def give_back(self, origin: Origin, connection: _Connection) -> None:
+        if not connection.reusable or self._closed():
+            connection.abort()
+            return
+        idle = self._idle.setdefault(origin, deque())
+        connection.idle_since = time.monotonic()
+        idle.append(connection)
+        if idle[0].is_old():
+            idle.popleft().abort()
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().abort()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._parser = AnswerParser()
+        self._transport: asyncio.Transport | None = None
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.idle_since = 0.0
+        self.reusable = False
+
+    async def exchange(self, signed: Signed, limit: TimeLimit, *, no_body: bool = False) -> RawResponse:
+        """Send a request and read its answer."""
+        self.reusable = False
+        transport, parser = self._transport, self._parser
+        assert transport is not None  # noqa: S101  asyncio calls connection_made before it hands this over
+        parser.expect(signed.signature, no_body=no_body)
+        transport.write(signed.message)
+        part = limit.of("read")
+        while not parser.done:
+            if self._error is not None:
+                raise self._error
+            self._waiter = asyncio.get_running_loop().create_future()
+            if part is None:
+                await self._waiter
+            else:
+                async with asyncio.timeout(part):
+                    await self._waiter
+        self.reusable = parser.reusable and self._error is None
+        return parser.result()
+
+    async def through_tunnel(
+        self, origin: Origin, proxy: HttpProxy, limit: TimeLimit, context: ssl.SSLContext
+    ) -> _Connection:
+        """Ask the proxy at the other end for a connection to ``origin``, and return that."""
+        transport = self._transport
+        assert transport is not None  # noqa: S101  as above
+        try:
+            answer = await self.exchange(Signed(connect_message(origin, proxy.headers), b""), limit, no_body=True)
+            refuse_tunnel(answer)
+            inner = _Connection()
+            secured = await asyncio.get_running_loop().start_tls(transport, inner, context, server_hostname=origin.host)
+            inner.connection_made(cast("asyncio.Transport", secured))
+        except BaseException:
+            transport.abort()
+            raise
+        return inner
+
+    def is_stale(self) -> bool:
+        """Tell whether it has been idle too long, or the server has closed it or spoken unasked."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._error is not None or self.is_old():
+            return True
+        # The event loop may have stood still: then it has not yet seen what the socket has.
+        return is_readable(transport.get_extra_info("socket"))
+
+    def is_old(self) -> bool:
+        return time.monotonic() - self.idle_since > KEEP_SECONDS
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._receive(data)
+
+    def eof_received(self) -> None:
+        self._receive(b"")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._error is None:
+            self._error = exc or BrokenAnswerError("the connection was closed before the answer was complete")
+        self._wake()
+
+    def _receive(self, data: bytes) -> None:
+        try:
+            if self._parser.done:
+                raise BrokenAnswerError("the server spoke, or closed the connection, unasked")
+            self._parser.feed(data)
+        except (BadAnswerError, OSError) as error:
+            self._error = error
+        del data  # error trackers show the locals of the frames that an error passes
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _limited(seconds: float | None) -> AbstractAsyncContextManager[object]:
+    return nullcontext() if seconds is None else asyncio.timeout(seconds)

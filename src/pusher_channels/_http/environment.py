@@ -1,0 +1,82 @@
+"""What the environment and the options say of proxies and certificates, by httpx's rules."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from pusher_channels._http.messages import Origin
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@attrs.frozen(kw_only=True)
+class HttpProxy:
+    """A proxy that is spoken to in plain HTTP; ``headers`` may hold its password."""
+
+    origin: Origin
+    headers: Mapping[str, str] = attrs.field(repr=False)
+
+
+class OtherProxy(Exception):  # noqa: N818  not an error: httpx knows what to do with it
+    """The proxy is one for httpx: SOCKS, spoken to over TLS, or an object of httpx."""
+
+
+def proxy_for(origin: Origin, option: str | httpx.URL | httpx.Proxy | None) -> HttpProxy | None:
+    """Return the proxy to use for a server: the option's, or the environment's.
+
+    Raises:
+        OtherProxy: There is one, of another kind.
+        ValueError: The URL is none.
+    """
+    url = _proxy_of_environment(origin) if option is None else option
+    if url is None:
+        return None
+    if not isinstance(url, str) or not url.startswith("http://"):
+        raise OtherProxy
+    parts = urlsplit(url)
+    headers: dict[str, str] = {}
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+    return HttpProxy(origin=Origin("http", parts.hostname or "", parts.port or 80), headers=headers)
+
+
+def _proxy_of_environment(origin: Origin) -> str | None:
+    asks_the_system = sys.platform in ("win32", "darwin")
+    if not asks_the_system and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None  # as nearly always: the import below costs as much as the rest of ours
+    from urllib.request import getproxies, proxy_bypass
+
+    found = getproxies()
+    url = found.get(origin.scheme) or found.get("all")
+    if not url or proxy_bypass(origin.host):
+        return None
+    return url if "://" in url else f"http://{url}"
+
+
+def make_ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
+    """Return the context for TLS connections."""
+    if isinstance(verify, ssl.SSLContext):
+        context = verify
+    elif verify:
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        if not file and not folder:
+            import certifi
+
+            file = certifi.where()
+        context = ssl.create_default_context(cafile=file or None, capath=None if file else folder)
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
