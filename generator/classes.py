@@ -8,7 +8,19 @@ from attrs import frozen
 
 from .code import Code
 from .docs import paragraphs, ruled, section, see, sentence
-from .model import CommaListType, ConstType, Field, JsonType, Model, NullableType, plain
+from .model import (
+    CommaListType,
+    ConstType,
+    Field,
+    JsonObjectType,
+    JsonType,
+    ListType,
+    Model,
+    NullableType,
+    StringType,
+    Type,
+    plain,
+)
 
 
 @frozen
@@ -25,7 +37,7 @@ class Classes:
             rule = self.code.rule(field.type) if model.checked else ""
             entries.append((field.name, ruled(field.description, rule)))
         if self.encrypted(model):
-            entries.append(("raw_data", "The data as it came, if it was end-to-end encrypted. Not part of the JSON."))
+            entries.append(("raw_data", "The data as it came. Not part of the JSON."))
             entries.append(("decryption_error", "Why the data could not be decrypted. Not part of the JSON."))
         if model.additional is not None:
             entries.append(("additional_properties", "Fields that the API description does not name."))
@@ -70,15 +82,19 @@ class Classes:
             check = code.check(kind, value, repr(field.name), limits="self.limits")
             if code.copies(kind):
                 check = f'object.__setattr__(self, "{field.name}", {check})'
-            always = field.required and not isinstance(field.type, NullableType)
-            if always or isinstance(kind, CommaListType):
-                yield check
-            else:
-                yield f"if {value} is not None:"
-                yield f"    {check}"
+            conditions: list[str] = []
+            if isinstance(kind, CommaListType):
+                conditions += [] if kind.min_items else [f"{value} != ()"]
+            elif not field.required or isinstance(field.type, NullableType):
+                conditions.append(f"{value} is not None")
+            if isinstance(kind, StringType) and (quick := code.quick(kind, value, limits="self.limits")):
+                conditions.append(f"not ({quick})")
+            yield from [f"if {' and '.join(conditions)}:", f"    {check}"] if conditions else [check]
         for rule in model.rules:
             function = "check_exactly_one" if rule.exactly_one else "check_at_least_one"
-            yield f"{function}({', '.join(f'{name}=self.{name}' for name in rule.names)})"
+            given = " + ".join(f"(self.{name} is not None)" for name in rule.names)
+            yield f"if {given} {'!= 1' if rule.exactly_one else '== 0'}:"
+            yield f"    {function}({', '.join(f'{name}=self.{name}' for name in rule.names)})"
         if model.additional is not None:
             kind = model.additional
             value = "self.additional_properties"
@@ -89,18 +105,24 @@ class Classes:
                 check = f'check_map({value}, "additional_properties", {item})'
             if model.fields:
                 check = f"check_other_fields({check}, {tuple(field.wire for field in model.fields)!r})"
-            yield f'object.__setattr__(self, "additional_properties", {check})'
+            yield "if self.additional_properties is not NO_FIELDS:"
+            yield f'    object.__setattr__(self, "additional_properties", {check})'
         if model.min_fields or model.max_fields is not None:
             yield (
                 f"check_object_size(self.to_dict(), {model.name!r}, "
                 f"min_items={model.min_fields or 0}, max_items={model.max_fields})"
             )
 
-    def parsed(self, field: Field) -> str:
+    def parsed(self, model: Model, field: Field) -> str:
         """Return the checked value of a field of a request model that is made from JSON."""
         raw = f"raw_{field.name}"
         kind = field.type if field.required else plain(field.type)
         check = self.code.check(kind, raw, repr(field.name), limits="limits", parse=True)
+        if check == self.code.check(kind, raw, repr(field.name), limits="limits"):
+            # The class itself checks it, so that the type is not known here.
+            annotation = self.annotation(model, field)
+            value = raw if annotation.startswith("object") else f"cast({annotation!r}, {raw})"
+            return f"() if {raw} is None else {value}" if isinstance(kind, CommaListType) else value
         if field.required:
             return check
         return f"{'()' if isinstance(kind, CommaListType) else 'None'} if {raw} is None else {check}"
@@ -108,7 +130,7 @@ class Classes:
     def parsed_additional(self, model: Model) -> str:
         """Return the checked fields that are left then."""
         if model.additional is None or isinstance(model.additional, JsonType):
-            return "fields"
+            return "fields or NO_FIELDS"
         item = self.code.check_callable(model.additional, limits="limits", parse=True)
         return f'check_map(fields, "additional_properties", {item})'
 
@@ -129,11 +151,15 @@ class Classes:
         read = self.read(model, field)
         kind = plain(field.type)
         annotation = self.code.annotation(kind)
-        if annotation not in ("str", "int", "bool") or isinstance(kind, ConstType):
+        if isinstance(kind, ConstType) and isinstance(kind.value, str):
+            return f"{kind.value!r} if {raw} == {kind.value!r} else {read}"
+        kinds = annotation.split(" | ")
+        if not set(kinds) <= {"str", "int", "bool"}:
             return read
         read = read.removeprefix(f"None if {raw} is None else ")
         optional = "" if read == self.read(model, field) else f"{raw} is None or "
-        return f"{raw} if {optional}type({raw}) is {annotation} else {read}"
+        usual = " or ".join(f"type({raw}) is {kind}" for kind in kinds)
+        return f"{raw} if {optional}{usual} else {read}"
 
     def read_additional(self, model: Model) -> str:
         """Return the fields of an answer that are left then."""
@@ -142,10 +168,54 @@ class Classes:
         where = repr(f"{model.name}.additional_properties")
         return f"read_map(fields, {where}, {self.code.reader(model.additional, where)})"
 
+    def accepting(self, model: Model) -> list[str]:
+        """Return the conditions on which a dict of plain JSON is sure to be such an object, or none."""
+        if (
+            not isinstance(model.additional, JsonType)
+            or model.rules
+            or model.min_fields
+            or model.max_fields is not None
+        ):
+            return []
+        conditions: list[str] = []
+        for field in model.fields:
+            raw = f"raw_{field.name}"
+            condition = self._accepting(plain(field.type), raw)
+            if not condition or isinstance(field.type, NullableType):
+                return []
+            conditions.append(condition if field.required else f"({raw} is None or ({condition}))")
+        return conditions
+
+    def _accepting(self, kind: Type, value: str) -> str:
+        match kind:
+            case JsonObjectType(min_items=None, max_items=None):
+                return f"type({value}) is dict"
+            case ListType(item=item, min_items=None, max_items=most, unique=False, limit=None):
+                quick = self.code.quick(item, "item", limits="DEFAULT_LIMITS")
+                size = "" if most is None else f" and len({value}) <= {most}"
+                return f"type({value}) is list{size} and all([{quick} for item in {value}])" if quick else ""
+            case _:
+                return self.code.quick(kind, value, limits="DEFAULT_LIMITS")
+
+    def fills_slots(self, model: Model) -> bool:
+        """Tell whether objects of a class are made without its `__init__`, too."""
+        return not model.checked or (model.own and not model.holds_limits)
+
+    def slots(self, model: Model) -> list[str]:
+        """Return the names of all attributes of an answer."""
+        names = [field.name for field in model.fields]
+        names += ["raw_data", "decryption_error"] if self.encrypted(model) else []
+        return [*names, "additional_properties"] if model.additional is not None else names
+
     @staticmethod
-    def encrypted(model: Model) -> bool:
-        """Tell whether a field may be end-to-end encrypted."""
-        return any(field.encrypted for field in model.fields)
+    def encrypted(model: Model) -> Field | None:
+        """Return the field that may be end-to-end encrypted."""
+        return next((field for field in model.fields if field.encrypted), None)
+
+    @staticmethod
+    def is_comma_list(field: Field) -> bool:
+        """Tell whether a field is a list that travels as one string."""
+        return isinstance(field.type, CommaListType)
 
     @staticmethod
     def may_be_empty(model: Model) -> bool:

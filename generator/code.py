@@ -139,6 +139,30 @@ class Code:
             case TaggedUnionType():
                 raise AssertionError("a tagged union is never an argument")
 
+    def quick(self, kind: Type, value: str, *, limits: str) -> str:
+        """Return a condition that tells quickly that a value needs no further look, as nearly always; or nothing.
+
+        It holds for plain ASCII text alone, whose characters are its bytes.
+        """
+        match kind:
+            case StringType(enum=()):
+                least = kind.min_length or 0
+                mosts = [
+                    str(most) for most in (kind.max_length, None if kind.limit else kind.max_bytes) if most is not None
+                ]
+                bounds = [f"{least} <= " if least else "", f" <= {min(mosts, key=int)}" if mosts else ""]
+                conditions = [f"type({value}) is str", f"{value}.isascii()"]
+                conditions += [f"{bounds[0]}len({value}){bounds[1]}"] if any(bounds) else []
+                conditions += [f"len({value}) <= {limits}.{kind.limit}"] if kind.limit else []
+                conditions += [f"{self._pattern(kind.pattern)}.fullmatch({value})"] if kind.pattern is not None else []
+                return " and ".join(conditions)
+            case NamedType(inner=inner):
+                return self.quick(inner, value, limits=limits)
+            case AnyOfType(members=members):
+                return self.quick(members[0], value, limits=limits)
+            case _:
+                return ""
+
     def check_callable(self, kind: Type, *, limits: str, parse: bool = False) -> str:
         """Return a check as a function of a value and the argument's name."""
         call = self.check(kind, "value", "argument", limits=limits, parse=parse)
@@ -164,9 +188,11 @@ class Code:
         rules = _given(min_length=kind.min_length, max_length=kind.max_length)
         rules += [f"max_bytes={most}"] if most else []
         if kind.pattern is not None:
-            constant = self._patterns.setdefault(kind.pattern, f"_PATTERN_{len(self._patterns) + 1}")
-            rules += [f"pattern={constant}", f"pattern_rule={kind.pattern_rule!r}"]
+            rules += [f"pattern={self._pattern(kind.pattern)}", f"pattern_rule={kind.pattern_rule!r}"]
         return rules + _given(allowed=kind.enum or None)
+
+    def _pattern(self, source: str) -> str:
+        return self._patterns.setdefault(source, f"_PATTERN_{len(self._patterns) + 1}")
 
     def _parser(self, model: str, limits: str) -> str:
         if self._api.model(model).holds_limits:
@@ -206,9 +232,9 @@ class Code:
             case MapType(value=inner):
                 return _call("read_map", value, where, self._read_callable(inner, where))
             case ModelType(model=model):
-                return f"{model}.from_dict({value})"
+                return f"{model}.{'from_dict' if self._api.model(model).checked else 'from_parsed'}({value})"
             case TaggedUnionType(union=union):
-                return f"{self._api.union(union).decoder}({value})"
+                return f"{self._api.union(union).reader}({value})"
             case NullableType(inner=inner):
                 return f"None if {value} is None else {self.read(inner, value, where)}"
 

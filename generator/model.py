@@ -173,6 +173,7 @@ class Model:
         checked: Whether it is a request model, checked in full when it is made.
         holds_limits: Whether a limit in it, or below it, can be replaced by a client option.
         many: Whether one answer may hold many of them.
+        own: Whether no operation uses it: it is what the customer's own endpoints answer, or are given.
         additional: The type of fields that the spec does not name, or None where it forbids them.
         references: The models that its fields use.
         late: Those of them that use it in turn, so that they are imported in functions.
@@ -191,6 +192,7 @@ class Model:
     checked: bool = False
     holds_limits: bool = False
     many: bool = False
+    own: bool = False
     references: tuple[str, ...] = ()
     late: frozenset[str] = frozenset()
     unions: tuple[str, ...] = ()
@@ -219,6 +221,11 @@ class TaggedUnion:
     fallback: str
     description: str
     members: Mapping[str, str] = field(hash=False)
+
+    @property
+    def reader(self) -> str:
+        """The name of the function that reads what was just parsed."""
+        return self.decoder.replace("decode_", "read_", 1)
 
 
 @frozen

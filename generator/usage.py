@@ -21,8 +21,10 @@ class Usage:
     def resolved(self, requests: Iterable[Type], answers: Iterable[Type], webhooks: Iterable[Type]) -> list[Model]:
         """Return the models, each told how it is used."""
         read = self.reachable([*answers, *webhooks])
+        sent = self.reachable(requests)
         # What no operation uses is what the customer's own endpoints send: it is checked like a request.
-        checked = self.reachable(requests) | (self.models.keys() - read)
+        own = self.models.keys() - read - sent
+        checked = sent | own
         many = self._items() - checked
         return [
             evolve(
@@ -30,6 +32,7 @@ class Usage:
                 checked=name in checked,
                 holds_limits=name in checked and self._holds_limits(ModelType(name)),
                 many=name in many,
+                own=name in own,
                 late=frozenset(other for other in model.references if name in self._used_by(other)),
             )
             for name, model in sorted(self.models.items())

@@ -42,6 +42,9 @@ def check_app_id(value: object, argument: str) -> str:
 
     The id of an app. A decimal number at Pusher, often a name on other servers.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) and _PATTERN_1.fullmatch(value):
+        return value
+
     return check_string(
         value, argument, min_length=1, pattern=_PATTERN_1, pattern_rule="must consist of letters, digits and . _ ~ -"
     )
@@ -57,6 +60,9 @@ def check_channel_name(value: object, argument: str) -> str:
     encrypted, `cache-`, `private-cache-`, `private-encrypted-cache-` and `presence-cache-` keep their last event.
     Without one of these prefixes the channel is public. The names `.` and `..` are left out: URLs collapse them.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 200 and _PATTERN_2.fullmatch(value):
+        return value
+
     return check_string(
         value,
         argument,
@@ -73,6 +79,9 @@ def check_user_channel_name(value: object, argument: str) -> str:
     The channel of one signed-in user: `#server-to-user-` and the user's id of 1 to 200 characters. Every connection on
     which the user signed in receives what is published to it.
     """
+    if type(value) is str and value.isascii() and _PATTERN_3.fullmatch(value):
+        return value
+
     return check_string(
         value, argument, pattern=_PATTERN_3, pattern_rule="must consist of #server-to-user- and the id of a user"
     )
@@ -84,6 +93,9 @@ def check_publish_channel_name(value: object, argument: str) -> str:
 
     Where an event can be published, a channel or a user's own channel.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 200 and _PATTERN_2.fullmatch(value):
+        return value
+
     return check_either(value, argument, check_channel_name, check_user_channel_name)
 
 
@@ -92,6 +104,9 @@ def check_user_id(value: object, argument: str) -> str:
 
     The id of a user who signs in, 1 to 200 characters, by the rule of channel names.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 200 and _PATTERN_2.fullmatch(value):
+        return value
+
     return check_string(
         value,
         argument,
@@ -108,6 +123,9 @@ def check_presence_user_id(value: object, argument: str) -> str | int:
     The id of a member of a presence channel: a string of 1 to 128 characters, or an integer that every JavaScript
     client can hold (its magnitude is below 2 to the power of 53).
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 128:
+        return value
+
     return check_either(
         value,
         argument,
@@ -121,6 +139,9 @@ def check_socket_id(value: object, argument: str) -> str:
 
     The id of one client connection, which the client learns when it connects.
     """
+    if type(value) is str and value.isascii() and _PATTERN_4.fullmatch(value):
+        return value
+
     return check_string(value, argument, pattern=_PATTERN_4, pattern_rule="must consist of digits, a dot and digits")
 
 
@@ -130,6 +151,9 @@ def check_event_name(value: object, argument: str) -> str:
     The name of an event, 1 to 200 characters. Names that start with `pusher` are refused; `client-` is the prefix of
     events that clients send.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 200:
+        return value
+
     return check_string(value, argument, min_length=1, max_length=200)
 
 
@@ -140,6 +164,9 @@ def check_event_data(value: object, argument: str, *, limits: Limits = DEFAULT_L
     JSON. The server does not look into it and passes on any text. For an end-to-end encrypted channel it is an
     `EncryptedData` object as JSON text, and the limit counts that text. Dedicated clusters may allow more.
     """
+    if type(value) is str and value.isascii() and len(value) <= limits.max_data_bytes:
+        return value
+
     return check_string(value, argument, max_bytes=limits.max_data_bytes)
 
 
@@ -149,6 +176,9 @@ def check_channel_data(value: object, argument: str) -> str:
     A `PresenceUser` object as JSON text, at most 1,024 bytes of UTF-8. It is signed and returned as the same text, byte
     for byte.
     """
+    if type(value) is str and value.isascii() and len(value) <= 1024:
+        return value
+
     return check_string(value, argument, max_bytes=1024)
 
 
@@ -157,6 +187,9 @@ def check_interest(value: object, argument: str) -> str:
 
     The name of something that devices subscribe to for push notifications, 1 to 164 characters.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 164 and _PATTERN_5.fullmatch(value):
+        return value
+
     return check_string(
         value,
         argument,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from attrs import field, frozen
@@ -17,12 +17,13 @@ from .models.client_event import ClientEvent
 from .models.member_added import MemberAdded
 from .models.member_removed import MemberRemoved
 from .models.subscription_count import SubscriptionCount
-from .reading import read_object, read_string
+from .reading import copy_json, read_object, read_string
 
 __all__ = [
     "UnknownEvent",
     "WebhookEvent",
     "decode_webhook_event",
+    "read_webhook_event",
 ]
 
 
@@ -49,6 +50,11 @@ class UnknownEvent:
         Raises:
             ResponseDecodeError: It is no object, or does not say its kind.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "WebhookEvent")
         kind = read_string(fields.pop("name", None), "WebhookEvent.name")
         return cls(name=kind, additional_properties=fields)
@@ -69,14 +75,14 @@ WebhookEvent = (
 Use `match event: case ChannelOccupied(): ...`: a comparison of the `name` does not narrow the type for type checkers.
 """
 
-_WEBHOOK_EVENT_KINDS: Mapping[str, type[WebhookEvent]] = {
-    "channel_occupied": ChannelOccupied,
-    "channel_vacated": ChannelVacated,
-    "cache_miss": CacheMiss,
-    "member_added": MemberAdded,
-    "member_removed": MemberRemoved,
-    "client_event": ClientEvent,
-    "subscription_count": SubscriptionCount,
+_WEBHOOK_EVENT_KINDS: Mapping[str, Callable[[object], WebhookEvent]] = {
+    "channel_occupied": ChannelOccupied.from_parsed,
+    "channel_vacated": ChannelVacated.from_parsed,
+    "cache_miss": CacheMiss.from_parsed,
+    "member_added": MemberAdded.from_parsed,
+    "member_removed": MemberRemoved.from_parsed,
+    "client_event": ClientEvent.from_parsed,
+    "subscription_count": SubscriptionCount.from_parsed,
 }
 
 
@@ -86,6 +92,12 @@ def decode_webhook_event(value: object) -> WebhookEvent:
     Raises:
         ResponseDecodeError: It is no object, does not say its kind, or is not what its kind has to be.
     """
+    return read_webhook_event(copy_json(value))
+
+
+def read_webhook_event(value: object) -> WebhookEvent:
+    """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
     fields = read_object(value, "WebhookEvent")
-    kind = read_string(fields.get("name"), "WebhookEvent.name")
-    return _WEBHOOK_EVENT_KINDS.get(kind, UnknownEvent).from_dict(fields)
+    kind = fields.get("name")
+    read = _WEBHOOK_EVENT_KINDS.get(kind) if type(kind) is str else None
+    return UnknownEvent.from_parsed(fields) if read is None else read(fields)

@@ -1,11 +1,11 @@
-"""The fields that an object does not have."""
+"""The fields that an object does not have, and a quick way to set those that it has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, Never
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Never, cast
 
-__all__ = ["NO_FIELDS"]
+__all__ = ["NO_FIELDS", "slot_setter"]
 
 
 class _NoFields(Mapping[str, Never]):
@@ -31,3 +31,8 @@ class _NoFields(Mapping[str, Never]):
 
 NO_FIELDS: Final[Mapping[str, Never]] = _NoFields()
 """What an object keeps as its unknown fields when there are none. It equals `{}`."""
+
+
+def slot_setter(model: type[object], name: str) -> Callable[[object, object], None]:
+    """Return the function that fills a slot of a frozen object while it is made."""
+    return cast("Callable[[object, object], None]", model.__dict__[name].__set__)

@@ -5,9 +5,9 @@ https://pusher.com/docs/channels/library_auth_reference/auth-signatures/
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import parse_qsl
 
 from pusher_channels._encryption import KeyRing, is_encrypted
@@ -52,18 +52,18 @@ class Authorizer:
         shared_secret = self._keys.shared_secret(channel_name) if is_encrypted(channel_name) else None
         if user is None:
             auth = self._sign(f"{socket_id}:{channel_name}")
-            return ChannelAuthorization(auth=auth, shared_secret=shared_secret)
+            return ChannelAuthorization.unchecked(auth=auth, shared_secret=shared_secret)
         channel_data = check_channel_data(self._user_json(user, PresenceUser), "user")
         auth = self._sign(f"{socket_id}:{channel_name}:{channel_data}")
-        return ChannelAuthorization(auth=auth, channel_data=channel_data)
+        return ChannelAuthorization.unchecked(auth=auth, channel_data=channel_data)
 
     def authenticate_user(self, socket_id: str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
         socket_id = check_socket_id(socket_id, "socket_id")
         user_data = self._user_json(user, SigninUser)
-        return UserAuthentication(auth=self._sign(f"{socket_id}::user::{user_data}"), user_data=user_data)
+        return UserAuthentication.unchecked(auth=self._sign(f"{socket_id}::user::{user_data}"), user_data=user_data)
 
     def _sign(self, text: str) -> str:
-        return f"{self._key}:{hmac.digest(self._secret.reveal().encode(), text.encode(), 'sha256').hex()}"
+        return f"{self._key}:{self._secret.sign(text.encode())}"
 
     def _user_json(self, user: object, model: type[PresenceUser | SigninUser]) -> str:
         """Return the user as JSON text, checked as that text says it: a mapping keeps its extra keys and order."""
@@ -71,6 +71,8 @@ class Authorizer:
         if isinstance(user, (str, bytes)):
             raise InvalidArgumentError("user", rule)
         text = encode_json(user, "user", self._json_encoder)
+        if self._json_encoder is None and type(user) is dict and model.accepts(cast("dict[str, object]", user)):
+            return text
         try:
             fields: object = json.loads(text)
         except ValueError:

@@ -61,6 +61,8 @@ def encode_json(value: object, argument: str, encoder: JsonEncoder | None = None
 
 def utf8_text(text: str, argument: str) -> str:
     """Return the text as a plain str that can be sent: one that has a form in UTF-8."""
+    if type(text) is str and text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -6,7 +6,6 @@ https://pusher.com/docs/channels/library_auth_reference/rest-api/#authentication
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 
 from pusher_channels._json import utf8_text
@@ -91,7 +90,7 @@ def signed_pairs(
         content = body.encode() if isinstance(body, str) else body
         pairs.append(("body_md5", hashlib.md5(content, usedforsecurity=False).hexdigest()))
     message = string_to_sign(method, path, pairs)
-    pairs.append(("auth_signature", hmac.digest(secret.reveal().encode(), message.encode(), "sha256").hex()))
+    pairs.append(("auth_signature", secret.sign(message.encode())))
     return pairs
 
 

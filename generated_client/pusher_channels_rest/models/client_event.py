@@ -10,8 +10,9 @@ from typing import Literal, Self
 from attrs import field, frozen
 
 from ..errors import PusherError
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_constant,
     read_either,
     read_integer,
@@ -35,7 +36,7 @@ class ClientEvent:
             object.
         socket_id: The connection that sent the event.
         user_id: The id of the user who sent the event, on presence channels only.
-        raw_data: The data as it came, if it was end-to-end encrypted. Not part of the JSON.
+        raw_data: The data as it came. Not part of the JSON.
         decryption_error: Why the data could not be decrypted. Not part of the JSON.
         additional_properties: Fields that the API description does not name.
     """
@@ -74,6 +75,11 @@ class ClientEvent:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "ClientEvent")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
@@ -81,8 +87,12 @@ class ClientEvent:
         raw_data = fields.pop("data", None)
         raw_socket_id = fields.pop("socket_id", None)
         raw_user_id = fields.pop("user_id", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
-        new_name: Literal["client_event"] = read_constant(raw_name, "ClientEvent.name", "client_event")
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_name: Literal["client_event"] = (
+            "client_event"
+            if raw_name == "client_event"
+            else read_constant(raw_name, "ClientEvent.name", "client_event")
+        )
         new_channel: str = raw_channel if type(raw_channel) is str else read_string(raw_channel, "ClientEvent.channel")
         new_event: str = raw_event if type(raw_event) is str else read_string(raw_event, "ClientEvent.event")
         new_data: str | None = (
@@ -94,17 +104,29 @@ class ClientEvent:
             else read_string(raw_socket_id, "ClientEvent.socket_id")
         )
         new_user_id: str | int | None = (
-            None if raw_user_id is None else read_either(raw_user_id, "ClientEvent.user_id", read_string, read_integer)
+            raw_user_id
+            if raw_user_id is None or type(raw_user_id) is str or type(raw_user_id) is int
+            else read_either(raw_user_id, "ClientEvent.user_id", read_string, read_integer)
         )
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "name", new_name)
-        set_field(model, "channel", new_channel)
-        set_field(model, "event", new_event)
-        set_field(model, "data", new_data)
-        set_field(model, "socket_id", new_socket_id)
-        set_field(model, "user_id", new_user_id)
-        set_field(model, "raw_data", None)
-        set_field(model, "decryption_error", None)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_name(model, new_name)
+        _set_channel(model, new_channel)
+        _set_event(model, new_event)
+        _set_data(model, new_data)
+        _set_socket_id(model, new_socket_id)
+        _set_user_id(model, new_user_id)
+        _set_raw_data(model, new_data)
+        _set_decryption_error(model, None)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_name = slot_setter(ClientEvent, "name")
+_set_channel = slot_setter(ClientEvent, "channel")
+_set_event = slot_setter(ClientEvent, "event")
+_set_data = slot_setter(ClientEvent, "data")
+_set_socket_id = slot_setter(ClientEvent, "socket_id")
+_set_user_id = slot_setter(ClientEvent, "user_id")
+_set_raw_data = slot_setter(ClientEvent, "raw_data")
+_set_decryption_error = slot_setter(ClientEvent, "decryption_error")
+_set_additional_properties = slot_setter(ClientEvent, "additional_properties")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from typing import Self
+from typing import Self, cast
 
 from attrs import frozen
 
@@ -15,6 +15,7 @@ from ..checks import (
     check_string,
     take_required,
 )
+from ..fields import slot_setter
 
 __all__ = ["EncryptedData"]
 
@@ -40,16 +41,23 @@ class EncryptedData:
     ciphertext: str
 
     def __attrs_post_init__(self) -> None:
-        check_string(
-            self.nonce, "nonce", pattern=_PATTERN_1, pattern_rule="must consist of 24 bytes in standard base64"
-        )
-        check_string(
-            self.ciphertext,
-            "ciphertext",
-            min_length=24,
-            pattern=_PATTERN_2,
-            pattern_rule="must consist of standard base64 with padding",
-        )
+        if not (type(self.nonce) is str and self.nonce.isascii() and _PATTERN_1.fullmatch(self.nonce)):
+            check_string(
+                self.nonce, "nonce", pattern=_PATTERN_1, pattern_rule="must consist of 24 bytes in standard base64"
+            )
+        if not (
+            type(self.ciphertext) is str
+            and self.ciphertext.isascii()
+            and 24 <= len(self.ciphertext)
+            and _PATTERN_2.fullmatch(self.ciphertext)
+        ):
+            check_string(
+                self.ciphertext,
+                "ciphertext",
+                min_length=24,
+                pattern=_PATTERN_2,
+                pattern_rule="must consist of standard base64 with padding",
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -71,14 +79,18 @@ class EncryptedData:
         raw_ciphertext = take_required(fields, "ciphertext")
         check_known_fields(fields, "EncryptedData")
         return cls(
-            nonce=check_string(
-                raw_nonce, "nonce", pattern=_PATTERN_1, pattern_rule="must consist of 24 bytes in standard base64"
-            ),
-            ciphertext=check_string(
-                raw_ciphertext,
-                "ciphertext",
-                min_length=24,
-                pattern=_PATTERN_2,
-                pattern_rule="must consist of standard base64 with padding",
-            ),
+            nonce=cast("str", raw_nonce),
+            ciphertext=cast("str", raw_ciphertext),
         )
+
+    @classmethod
+    def unchecked(cls, *, nonce: str, ciphertext: str) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_nonce(model, nonce)
+        _set_ciphertext(model, ciphertext)
+        return model
+
+
+_set_nonce = slot_setter(EncryptedData, "nonce")
+_set_ciphertext = slot_setter(EncryptedData, "ciphertext")

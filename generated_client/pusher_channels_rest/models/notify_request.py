@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -55,7 +55,9 @@ class NotifyRequest:
         object.__setattr__(
             self, "interests", check_list(self.interests, "interests", check_interest, min_items=1, max_items=10)
         )
-        if self.webhook_url is not None:
+        if self.webhook_url is not None and not (
+            type(self.webhook_url) is str and self.webhook_url.isascii() and _PATTERN_1.fullmatch(self.webhook_url)
+        ):
             check_string(
                 self.webhook_url, "webhook_url", pattern=_PATTERN_1, pattern_rule="must consist of an http or https URL"
             )
@@ -65,7 +67,8 @@ class NotifyRequest:
             object.__setattr__(self, "gcm", check_object(self.gcm, "gcm"))
         if self.fcm is not None:
             object.__setattr__(self, "fcm", check_object(self.fcm, "fcm"))
-        check_at_least_one(apns=self.apns, gcm=self.gcm, fcm=self.fcm)
+        if (self.apns is not None) + (self.gcm is not None) + (self.fcm is not None) == 0:
+            check_at_least_one(apns=self.apns, gcm=self.gcm, fcm=self.fcm)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -97,13 +100,9 @@ class NotifyRequest:
         raw_fcm = fields.pop("fcm", None)
         check_known_fields(fields, "NotifyRequest")
         return cls(
-            interests=check_list(raw_interests, "interests", check_interest, min_items=1, max_items=10),
-            webhook_url=None
-            if raw_webhook_url is None
-            else check_string(
-                raw_webhook_url, "webhook_url", pattern=_PATTERN_1, pattern_rule="must consist of an http or https URL"
-            ),
-            apns=None if raw_apns is None else check_object(raw_apns, "apns"),
-            gcm=None if raw_gcm is None else check_object(raw_gcm, "gcm"),
-            fcm=None if raw_fcm is None else check_object(raw_fcm, "fcm"),
+            interests=cast("Sequence[str]", raw_interests),
+            webhook_url=cast("str | None", raw_webhook_url),
+            apns=cast("Mapping[str, object] | None", raw_apns),
+            gcm=cast("Mapping[str, object] | None", raw_gcm),
+            fcm=cast("Mapping[str, object] | None", raw_fcm),
         )

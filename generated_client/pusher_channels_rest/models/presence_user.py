@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -15,7 +15,7 @@ from ..checks import (
     check_other_fields,
     take_required,
 )
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..scalars import (
     check_presence_user_id,
 )
@@ -47,13 +47,14 @@ class PresenceUser:
         check_presence_user_id(self.user_id, "user_id")
         if self.user_info is not None:
             object.__setattr__(self, "user_info", check_object(self.user_info, "user_info"))
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(
-                check_object(self.additional_properties, "additional_properties"), ("user_id", "user_info")
-            ),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_object(self.additional_properties, "additional_properties"), ("user_id", "user_info")
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -77,7 +78,33 @@ class PresenceUser:
         raw_user_id = take_required(fields, "user_id")
         raw_user_info = fields.pop("user_info", None)
         return cls(
-            user_id=check_presence_user_id(raw_user_id, "user_id"),
-            user_info=None if raw_user_info is None else check_object(raw_user_info, "user_info"),
-            additional_properties=fields,
+            user_id=cast("str | int", raw_user_id),
+            user_info=cast("Mapping[str, object] | None", raw_user_info),
+            additional_properties=fields or NO_FIELDS,
         )
+
+    @staticmethod
+    def accepts(value: Mapping[str, object]) -> bool:
+        """Tell quickly that a mapping of plain JSON is such an object, as nearly always. False tells nothing."""
+        raw_user_id = value.get("user_id")
+        raw_user_info = value.get("user_info")
+        return bool(
+            type(raw_user_id) is str
+            and raw_user_id.isascii()
+            and 1 <= len(raw_user_id) <= 128
+            and (raw_user_info is None or (type(raw_user_info) is dict))
+        )
+
+    @classmethod
+    def unchecked(cls, *, user_id: str | int, user_info: Mapping[str, object] | None = None) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_user_id(model, user_id)
+        _set_user_info(model, user_info)
+        _set_additional_properties(model, NO_FIELDS)
+        return model
+
+
+_set_user_id = slot_setter(PresenceUser, "user_id")
+_set_user_info = slot_setter(PresenceUser, "user_info")
+_set_additional_properties = slot_setter(PresenceUser, "additional_properties")

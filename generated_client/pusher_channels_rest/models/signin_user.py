@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -16,12 +17,14 @@ from ..checks import (
     check_other_fields,
     take_required,
 )
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..scalars import (
     check_user_id,
 )
 
 __all__ = ["SigninUser"]
+
+_PATTERN_1 = re.compile(r"(?:\.{0,2}[\-a-zA-Z0-9_=@,;]|\.{3})[\-a-zA-Z0-9_=@,.;]*", re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -52,13 +55,14 @@ class SigninUser:
             object.__setattr__(self, "user_info", check_object(self.user_info, "user_info"))
         if self.watchlist is not None:
             object.__setattr__(self, "watchlist", check_list(self.watchlist, "watchlist", check_user_id, max_items=100))
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(
-                check_object(self.additional_properties, "additional_properties"), ("id", "user_info", "watchlist")
-            ),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_object(self.additional_properties, "additional_properties"), ("id", "user_info", "watchlist")
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -85,10 +89,56 @@ class SigninUser:
         raw_user_info = fields.pop("user_info", None)
         raw_watchlist = fields.pop("watchlist", None)
         return cls(
-            id=check_user_id(raw_id, "id"),
-            user_info=None if raw_user_info is None else check_object(raw_user_info, "user_info"),
-            watchlist=None
-            if raw_watchlist is None
-            else check_list(raw_watchlist, "watchlist", check_user_id, max_items=100),
-            additional_properties=fields,
+            id=cast("str", raw_id),
+            user_info=cast("Mapping[str, object] | None", raw_user_info),
+            watchlist=cast("Sequence[str] | None", raw_watchlist),
+            additional_properties=fields or NO_FIELDS,
         )
+
+    @staticmethod
+    def accepts(value: Mapping[str, object]) -> bool:
+        """Tell quickly that a mapping of plain JSON is such an object, as nearly always. False tells nothing."""
+        raw_id = value.get("id")
+        raw_user_info = value.get("user_info")
+        raw_watchlist = value.get("watchlist")
+        return bool(
+            type(raw_id) is str
+            and raw_id.isascii()
+            and 1 <= len(raw_id) <= 200
+            and _PATTERN_1.fullmatch(raw_id)
+            and (raw_user_info is None or (type(raw_user_info) is dict))
+            and (
+                raw_watchlist is None
+                or (
+                    type(raw_watchlist) is list
+                    and len(raw_watchlist) <= 100
+                    and all(
+                        [
+                            type(item) is str
+                            and item.isascii()
+                            and 1 <= len(item) <= 200
+                            and _PATTERN_1.fullmatch(item)
+                            for item in raw_watchlist
+                        ]
+                    )
+                )
+            )
+        )
+
+    @classmethod
+    def unchecked(
+        cls, *, id: str, user_info: Mapping[str, object] | None = None, watchlist: Sequence[str] | None = None
+    ) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_id(model, id)
+        _set_user_info(model, user_info)
+        _set_watchlist(model, watchlist)
+        _set_additional_properties(model, NO_FIELDS)
+        return model
+
+
+_set_id = slot_setter(SigninUser, "id")
+_set_user_info = slot_setter(SigninUser, "user_info")
+_set_watchlist = slot_setter(SigninUser, "watchlist")
+_set_additional_properties = slot_setter(SigninUser, "additional_properties")

@@ -9,8 +9,9 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_constant,
     read_integer,
     read_object,
@@ -55,13 +56,20 @@ class SubscriptionCount:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "SubscriptionCount")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
         raw_subscription_count = fields.pop("subscription_count", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
-        new_name: Literal["subscription_count"] = read_constant(
-            raw_name, "SubscriptionCount.name", "subscription_count"
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_name: Literal["subscription_count"] = (
+            "subscription_count"
+            if raw_name == "subscription_count"
+            else read_constant(raw_name, "SubscriptionCount.name", "subscription_count")
         )
         new_channel: str = (
             raw_channel if type(raw_channel) is str else read_string(raw_channel, "SubscriptionCount.channel")
@@ -72,9 +80,14 @@ class SubscriptionCount:
             else read_integer(raw_subscription_count, "SubscriptionCount.subscription_count")
         )
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "name", new_name)
-        set_field(model, "channel", new_channel)
-        set_field(model, "subscription_count", new_subscription_count)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_name(model, new_name)
+        _set_channel(model, new_channel)
+        _set_subscription_count(model, new_subscription_count)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_name = slot_setter(SubscriptionCount, "name")
+_set_channel = slot_setter(SubscriptionCount, "channel")
+_set_subscription_count = slot_setter(SubscriptionCount, "subscription_count")
+_set_additional_properties = slot_setter(SubscriptionCount, "additional_properties")

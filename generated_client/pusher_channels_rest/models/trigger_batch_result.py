@@ -9,8 +9,9 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_list,
     read_object,
 )
@@ -48,11 +49,24 @@ class TriggerBatchResult:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "TriggerBatchResult")
         raw_batch = fields.pop("batch", None)
-        return cls(
-            batch=None
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_batch: tuple[ChannelAttributes, ...] | None = (
+            None
             if raw_batch is None
-            else read_list(raw_batch, "TriggerBatchResult.batch", ChannelAttributes.from_dict),
-            additional_properties=fields or NO_FIELDS,
+            else read_list(raw_batch, "TriggerBatchResult.batch", ChannelAttributes.from_parsed)
         )
+        model = cls.__new__(cls)
+        _set_batch(model, new_batch)
+        _set_additional_properties(model, fields or NO_FIELDS)
+        return model
+
+
+_set_batch = slot_setter(TriggerBatchResult, "batch")
+_set_additional_properties = slot_setter(TriggerBatchResult, "additional_properties")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, cast
 
 from attrs import evolve, field, frozen
 
@@ -76,16 +76,18 @@ class TriggerRequest:
             check_publish_channel_name(self.channel, "channel")
         if self.socket_id is not None:
             check_socket_id(self.socket_id, "socket_id")
-        object.__setattr__(
-            self,
-            "info",
-            check_comma_list(
-                self.info,
+        if self.info != ():
+            object.__setattr__(
+                self,
                 "info",
-                lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count")),
-            ),
-        )
-        check_exactly_one(channels=self.channels, channel=self.channel)
+                check_comma_list(
+                    self.info,
+                    "info",
+                    lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count")),
+                ),
+            )
+        if (self.channels is not None) + (self.channel is not None) != 1:
+            check_exactly_one(channels=self.channels, channel=self.channel)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -119,20 +121,12 @@ class TriggerRequest:
         raw_info = fields.pop("info", None)
         check_known_fields(fields, "TriggerRequest")
         return cls(
-            name=check_event_name(raw_name, "name"),
-            data=check_event_data(raw_data, "data", limits=limits),
-            channels=None
-            if raw_channels is None
-            else check_list(raw_channels, "channels", check_publish_channel_name, min_items=1, max_items=100),
-            channel=None if raw_channel is None else check_publish_channel_name(raw_channel, "channel"),
-            socket_id=None if raw_socket_id is None else check_socket_id(raw_socket_id, "socket_id"),
-            info=()
-            if raw_info is None
-            else check_comma_list(
-                raw_info,
-                "info",
-                lambda value, argument: check_string(value, argument, allowed=("user_count", "subscription_count")),
-            ),
+            name=cast("str", raw_name),
+            data=cast("str", raw_data),
+            channels=cast("Sequence[str] | None", raw_channels),
+            channel=cast("str | None", raw_channel),
+            socket_id=cast("str | None", raw_socket_id),
+            info=() if raw_info is None else cast("Sequence[str] | str", raw_info),
             limits=limits,
         )
 

@@ -9,8 +9,9 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_map,
     read_object,
     read_string,
@@ -52,17 +53,34 @@ class TriggerResult:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "TriggerResult")
         raw_channels = fields.pop("channels", None)
         raw_event_ids = fields.pop("event_ids", None)
-        return cls(
-            channels=None
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_channels: Mapping[str, ChannelAttributes] | None = (
+            None
             if raw_channels is None
-            else read_map(raw_channels, "TriggerResult.channels", ChannelAttributes.from_dict),
-            event_ids=None
+            else read_map(raw_channels, "TriggerResult.channels", ChannelAttributes.from_parsed)
+        )
+        new_event_ids: Mapping[str, str] | None = (
+            None
             if raw_event_ids is None
             else read_map(
                 raw_event_ids, "TriggerResult.event_ids", lambda item: read_string(item, "TriggerResult.event_ids")
-            ),
-            additional_properties=fields or NO_FIELDS,
+            )
         )
+        model = cls.__new__(cls)
+        _set_channels(model, new_channels)
+        _set_event_ids(model, new_event_ids)
+        _set_additional_properties(model, fields or NO_FIELDS)
+        return model
+
+
+_set_channels = slot_setter(TriggerResult, "channels")
+_set_event_ids = slot_setter(TriggerResult, "event_ids")
+_set_additional_properties = slot_setter(TriggerResult, "additional_properties")

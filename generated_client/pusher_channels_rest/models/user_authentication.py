@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -17,7 +17,7 @@ from ..checks import (
     check_string,
     take_required,
 )
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 
 __all__ = ["UserAuthentication"]
 
@@ -44,20 +44,23 @@ class UserAuthentication:
     additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        check_string(
-            self.auth,
-            "auth",
-            pattern=_PATTERN_1,
-            pattern_rule="must consist of the app key, a colon and 64 lower-case hexadecimal digits",
-        )
-        check_string(self.user_data, "user_data")
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(
-                check_object(self.additional_properties, "additional_properties"), ("auth", "user_data")
-            ),
-        )
+        if not (type(self.auth) is str and self.auth.isascii() and _PATTERN_1.fullmatch(self.auth)):
+            check_string(
+                self.auth,
+                "auth",
+                pattern=_PATTERN_1,
+                pattern_rule="must consist of the app key, a colon and 64 lower-case hexadecimal digits",
+            )
+        if not (type(self.user_data) is str and self.user_data.isascii()):
+            check_string(self.user_data, "user_data")
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_object(self.additional_properties, "additional_properties"), ("auth", "user_data")
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -80,12 +83,34 @@ class UserAuthentication:
         raw_auth = take_required(fields, "auth")
         raw_user_data = take_required(fields, "user_data")
         return cls(
-            auth=check_string(
-                raw_auth,
-                "auth",
-                pattern=_PATTERN_1,
-                pattern_rule="must consist of the app key, a colon and 64 lower-case hexadecimal digits",
-            ),
-            user_data=check_string(raw_user_data, "user_data"),
-            additional_properties=fields,
+            auth=cast("str", raw_auth),
+            user_data=cast("str", raw_user_data),
+            additional_properties=fields or NO_FIELDS,
         )
+
+    @staticmethod
+    def accepts(value: Mapping[str, object]) -> bool:
+        """Tell quickly that a mapping of plain JSON is such an object, as nearly always. False tells nothing."""
+        raw_auth = value.get("auth")
+        raw_user_data = value.get("user_data")
+        return bool(
+            type(raw_auth) is str
+            and raw_auth.isascii()
+            and _PATTERN_1.fullmatch(raw_auth)
+            and type(raw_user_data) is str
+            and raw_user_data.isascii()
+        )
+
+    @classmethod
+    def unchecked(cls, *, auth: str, user_data: str) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_auth(model, auth)
+        _set_user_data(model, user_data)
+        _set_additional_properties(model, NO_FIELDS)
+        return model
+
+
+_set_auth = slot_setter(UserAuthentication, "auth")
+_set_user_data = slot_setter(UserAuthentication, "user_data")
+_set_additional_properties = slot_setter(UserAuthentication, "additional_properties")

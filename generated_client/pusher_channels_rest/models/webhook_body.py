@@ -9,13 +9,14 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_integer,
     read_list,
     read_object,
 )
-from ..webhooks import WebhookEvent, decode_webhook_event
+from ..webhooks import WebhookEvent, read_webhook_event
 
 __all__ = ["WebhookBody"]
 
@@ -52,11 +53,26 @@ class WebhookBody:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "WebhookBody")
         raw_time_ms = fields.pop("time_ms", None)
         raw_events = fields.pop("events", None)
-        return cls(
-            time_ms=read_integer(raw_time_ms, "WebhookBody.time_ms"),
-            events=None if raw_events is None else read_list(raw_events, "WebhookBody.events", decode_webhook_event),
-            additional_properties=fields or NO_FIELDS,
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_time_ms: int = raw_time_ms if type(raw_time_ms) is int else read_integer(raw_time_ms, "WebhookBody.time_ms")
+        new_events: tuple[WebhookEvent, ...] | None = (
+            None if raw_events is None else read_list(raw_events, "WebhookBody.events", read_webhook_event)
         )
+        model = cls.__new__(cls)
+        _set_time_ms(model, new_time_ms)
+        _set_events(model, new_events)
+        _set_additional_properties(model, fields or NO_FIELDS)
+        return model
+
+
+_set_time_ms = slot_setter(WebhookBody, "time_ms")
+_set_events = slot_setter(WebhookBody, "events")
+_set_additional_properties = slot_setter(WebhookBody, "additional_properties")

@@ -49,7 +49,7 @@ _PATTERN_1 = re.compile(r"[a-z_0-9]+", re.ASCII)
 
 
 def _decode_list(content: bytes) -> ChannelList:
-    return decode_json(content, ChannelList.from_dict)
+    return decode_json(content, ChannelList.from_parsed)
 
 
 LIST: Operation[ChannelList] = Operation(
@@ -91,7 +91,7 @@ def list_request(
 
 
 def _decode_get(content: bytes) -> Channel:
-    return decode_json(content, Channel.from_dict)
+    return decode_json(content, Channel.from_parsed)
 
 
 GET: Operation[Channel] = Operation(
@@ -134,7 +134,7 @@ def get_request(
 
 
 def _decode_users(content: bytes) -> ChannelUsers:
-    return decode_json(content, ChannelUsers.from_dict)
+    return decode_json(content, ChannelUsers.from_parsed)
 
 
 USERS: Operation[ChannelUsers] = Operation(
@@ -165,7 +165,7 @@ def users_request(app_id: str, channel_name: str, *, limits: Limits = DEFAULT_LI
 
 
 def _decode_stats(content: bytes) -> ChannelStats:
-    return decode_json(content, ChannelStats.from_dict)
+    return decode_json(content, ChannelStats.from_parsed)
 
 
 STATS: Operation[ChannelStats] = Operation(

@@ -33,7 +33,7 @@ __all__ = [
 
 
 def _decode_trigger(content: bytes) -> TriggerResult:
-    return decode_json(content, TriggerResult.from_dict)
+    return decode_json(content, TriggerResult.from_parsed)
 
 
 TRIGGER: Operation[TriggerResult] = Operation(
@@ -74,7 +74,7 @@ def trigger_request(
 
 
 def _decode_trigger_batch(content: bytes) -> TriggerBatchResult:
-    return decode_json(content, TriggerBatchResult.from_dict)
+    return decode_json(content, TriggerBatchResult.from_parsed)
 
 
 TRIGGER_BATCH: Operation[TriggerBatchResult] = Operation(

@@ -28,7 +28,7 @@ __all__ = [
 
 
 def _decode_publish(content: bytes) -> NotifyResult:
-    return decode_json(content, NotifyResult.from_dict)
+    return decode_json(content, NotifyResult.from_parsed)
 
 
 PUBLISH: Operation[NotifyResult] = Operation(

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _decode_terminate_connections(content: bytes) -> TerminateConnectionsResult:
-    return decode_json(content, TerminateConnectionsResult.from_dict)
+    return decode_json(content, TerminateConnectionsResult.from_parsed)
 
 
 TERMINATE_CONNECTIONS: Operation[TerminateConnectionsResult] = Operation(

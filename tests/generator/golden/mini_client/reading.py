@@ -15,6 +15,7 @@ from typing import TypeGuard, TypeVar
 from .errors import InvalidArgumentError, ResponseDecodeError
 
 __all__ = [
+    "copy_json",
     "decode_json",
     "decode_nothing",
     "decode_text",
@@ -55,10 +56,17 @@ def decode_nothing(content: bytes) -> None:
     """Accept any body of an answer that says nothing but success."""
 
 
+def copy_json(value: object) -> object:
+    """Copy plain JSON, of which the readers take out what they read."""
+    if _is_dict(value):
+        return {key: copy_json(item) for key, item in value.items()}
+    return [copy_json(item) for item in value] if _is_list(value) else value
+
+
 def read_object(value: object, where: str) -> dict[str, object]:
-    """Read a JSON object and return a copy that the reader takes the fields out of."""
+    """Read a JSON object, which the reader takes the fields out of."""
     if isinstance(value, dict):
-        return value.copy()  # pyright: ignore[reportUnknownVariableType] - a TypeGuard would cost more than the copy
+        return value  # pyright: ignore[reportUnknownVariableType] - a TypeGuard would cost as much as all of this
     if value == []:
         return {}
     raise ResponseDecodeError(f"{where}: must be an object")

@@ -31,6 +31,9 @@ def check_item_name(value: object, argument: str) -> str:
 
     The name of an item.
     """
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 20 and _PATTERN_1.fullmatch(value):
+        return value
+
     return check_string(
         value,
         argument,
@@ -43,6 +46,9 @@ def check_item_name(value: object, argument: str) -> str:
 
 def check_tag(value: object, argument: str) -> str:
     """Check `Tag`: 1 to 3 characters."""
+    if type(value) is str and value.isascii() and 1 <= len(value) <= 3:
+        return value
+
     return check_string(value, argument, min_length=1, max_length=3)
 
 
@@ -51,6 +57,9 @@ def check_owner_id(value: object, argument: str) -> str | int:
 
     A name, a number, or the empty text.
     """
+    if type(value) is str and value.isascii() and _PATTERN_2.fullmatch(value):
+        return value
+
     return check_either(
         value,
         argument,

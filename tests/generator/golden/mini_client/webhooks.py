@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from attrs import field, frozen
@@ -12,12 +12,13 @@ from attrs import field, frozen
 from .fields import NO_FIELDS
 from .models.added import Added
 from .models.message import Message
-from .reading import read_object, read_string
+from .reading import copy_json, read_object, read_string
 
 __all__ = [
     "UnknownChange",
     "WebhookChange",
     "decode_webhook_change",
+    "read_webhook_change",
 ]
 
 
@@ -44,6 +45,11 @@ class UnknownChange:
         Raises:
             ResponseDecodeError: It is no object, or does not say its kind.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "WebhookChange")
         kind = read_string(fields.pop("what", None), "WebhookChange.what")
         return cls(what=kind, additional_properties=fields)
@@ -55,9 +61,9 @@ WebhookChange = Added | Message | UnknownChange
 Use `match event: case Added(): ...`: a comparison of the `what` does not narrow the type for type checkers.
 """
 
-_WEBHOOK_CHANGE_KINDS: Mapping[str, type[WebhookChange]] = {
-    "added": Added,
-    "message": Message,
+_WEBHOOK_CHANGE_KINDS: Mapping[str, Callable[[object], WebhookChange]] = {
+    "added": Added.from_parsed,
+    "message": Message.from_parsed,
 }
 
 
@@ -67,6 +73,12 @@ def decode_webhook_change(value: object) -> WebhookChange:
     Raises:
         ResponseDecodeError: It is no object, does not say its kind, or is not what its kind has to be.
     """
+    return read_webhook_change(copy_json(value))
+
+
+def read_webhook_change(value: object) -> WebhookChange:
+    """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
     fields = read_object(value, "WebhookChange")
-    kind = read_string(fields.get("what"), "WebhookChange.what")
-    return _WEBHOOK_CHANGE_KINDS.get(kind, UnknownChange).from_dict(fields)
+    kind = fields.get("what")
+    read = _WEBHOOK_CHANGE_KINDS.get(kind) if type(kind) is str else None
+    return UnknownChange.from_parsed(fields) if read is None else read(fields)

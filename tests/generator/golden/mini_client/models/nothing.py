@@ -42,3 +42,9 @@ class Nothing:
         fields = check_fields(value)
         check_known_fields(fields, "Nothing")
         return cls()
+
+    @classmethod
+    def unchecked(cls) -> Self:
+        """Make the object of values that are known to be right."""
+        model = cls.__new__(cls)
+        return model

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 from attrs import evolve, field, frozen
 
@@ -44,15 +44,18 @@ class Part:
 
     def __attrs_post_init__(self) -> None:
         check_integer(self.id, "id")
-        if self.text is not None:
+        if self.text is not None and not (
+            type(self.text) is str and self.text.isascii() and len(self.text) <= self.limits.max_note_bytes
+        ):
             check_string(self.text, "text", max_bytes=self.limits.max_note_bytes)
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(
-                check_map(self.additional_properties, "additional_properties", check_integer), ("id", "text")
-            ),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_map(self.additional_properties, "additional_properties", check_integer), ("id", "text")
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -76,8 +79,8 @@ class Part:
         raw_id = take_required(fields, "id")
         raw_text = fields.pop("text", None)
         return cls(
-            id=check_integer(raw_id, "id"),
-            text=None if raw_text is None else check_string(raw_text, "text", max_bytes=limits.max_note_bytes),
+            id=cast("int", raw_id),
+            text=cast("str | None", raw_text),
             additional_properties=check_map(fields, "additional_properties", check_integer),
             limits=limits,
         )

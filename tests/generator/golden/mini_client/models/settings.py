@@ -32,9 +32,10 @@ class Settings:
     additional_properties: Mapping[str, object] = field(default=NO_FIELDS, hash=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(
-            self, "additional_properties", check_object(self.additional_properties, "additional_properties")
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self, "additional_properties", check_object(self.additional_properties, "additional_properties")
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -52,5 +53,5 @@ class Settings:
         """
         fields = check_fields(value)
         return cls(
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from attrs import field, frozen
 
@@ -49,7 +49,8 @@ class Tree:
     def __attrs_post_init__(self) -> None:
         from .tree_leaf import TreeLeaf
 
-        check_string(self.label, "label")
+        if not (type(self.label) is str and self.label.isascii()):
+            check_string(self.label, "label")
         if self.children is not None:
             object.__setattr__(
                 self,
@@ -58,13 +59,14 @@ class Tree:
             )
         if self.leaf is not None:
             check_model(self.leaf, "leaf", TreeLeaf)
-        object.__setattr__(
-            self,
-            "additional_properties",
-            check_other_fields(
-                check_object(self.additional_properties, "additional_properties"), ("label", "children", "leaf")
-            ),
-        )
+        if self.additional_properties is not NO_FIELDS:
+            object.__setattr__(
+                self,
+                "additional_properties",
+                check_other_fields(
+                    check_object(self.additional_properties, "additional_properties"), ("label", "children", "leaf")
+                ),
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object. A field that is None is left out."""
@@ -93,12 +95,12 @@ class Tree:
         raw_children = fields.pop("children", None)
         raw_leaf = fields.pop("leaf", None)
         return cls(
-            label=check_string(raw_label, "label"),
+            label=cast("str", raw_label),
             children=None
             if raw_children is None
             else check_list(
                 raw_children, "children", lambda value, argument: check_parsed(value, argument, Tree.from_dict)
             ),
             leaf=None if raw_leaf is None else check_parsed(raw_leaf, "leaf", TreeLeaf.from_dict),
-            additional_properties=fields,
+            additional_properties=fields or NO_FIELDS,
         )

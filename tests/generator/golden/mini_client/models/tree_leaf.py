@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from attrs import frozen
 
@@ -41,7 +41,8 @@ class TreeLeaf:
     def __attrs_post_init__(self) -> None:
         from .tree import Tree
 
-        check_string(self.color, "color")
+        if not (type(self.color) is str and self.color.isascii()):
+            check_string(self.color, "color")
         if self.tree is not None:
             check_model(self.tree, "tree", Tree)
 
@@ -68,6 +69,6 @@ class TreeLeaf:
         raw_tree = fields.pop("tree", None)
         check_known_fields(fields, "TreeLeaf")
         return cls(
-            color=check_string(raw_color, "color"),
+            color=cast("str", raw_color),
             tree=None if raw_tree is None else check_parsed(raw_tree, "tree", Tree.from_dict),
         )

@@ -57,7 +57,7 @@ _PATTERN_2 = re.compile(r"[0-9a-z.]+", re.ASCII)
 
 
 def _decode_list(content: bytes) -> ItemList:
-    return decode_json(content, ItemList.from_dict)
+    return decode_json(content, ItemList.from_parsed)
 
 
 LIST: Operation[ItemList] = Operation(
@@ -141,7 +141,7 @@ def list_request(
 
 
 def _decode_create(content: bytes) -> Item:
-    return decode_json(content, Item.from_dict)
+    return decode_json(content, Item.from_parsed)
 
 
 CREATE: Operation[Item] = Operation(

@@ -145,7 +145,7 @@ def configure_request(
 
 
 def _decode_plant(content: bytes) -> tuple[Leaf, ...]:
-    return decode_json(content, lambda item: read_list(item, "notes/plant", Leaf.from_dict))
+    return decode_json(content, lambda item: read_list(item, "notes/plant", Leaf.from_parsed))
 
 
 PLANT: Operation[tuple[Leaf, ...]] = Operation(
