@@ -26,11 +26,13 @@ class RawResponse:
         status_code: The HTTP status.
         headers: The headers, their names in any case.
         content: The body, decompressed.
+        http_version: The version of HTTP, such as ``HTTP/1.1``, if it is known.
     """
 
     status_code: int
     headers: Mapping[str, str]
     content: bytes = attrs.field(repr=False)
+    http_version: str | None = None
 
 
 class AnswerTooLargeError(httpx.HTTPError):
@@ -38,6 +40,11 @@ class AnswerTooLargeError(httpx.HTTPError):
 
     def __init__(self) -> None:
         super().__init__(f"the answer's body is larger than {MAX_BODY} bytes")
+
+
+def _version(response: httpx.Response) -> str | None:
+    version: bytes | None = response.extensions.get("http_version")  # its property guesses where nothing is known
+    return None if version is None else version.decode("ascii", "replace")
 
 
 class _Body:
@@ -50,6 +57,7 @@ class _Body:
     def __init__(self, response: httpx.Response) -> None:
         self._signature: bytes = response.extensions.get(SIGNATURE, b"")
         self._status = response.status_code
+        self._version = _version(response)
         self._headers = response.headers
         if self._signature and any(self._signature in value for _, value in self._headers.raw):
             self._headers = httpx.Headers([(name, self._redacted(value)) for name, value in self._headers.raw])
@@ -77,7 +85,7 @@ class _Body:
     def answer(self) -> RawResponse:
         if self._inflate is not None and self._parts and not self._inflate.eof:
             raise httpx.DecodingError("the compressed body is cut off")
-        return RawResponse(self._status, self._headers, self._redacted(b"".join(self._parts)))
+        return RawResponse(self._status, self._headers, self._redacted(b"".join(self._parts)), self._version)
 
     def _redacted(self, content: bytes) -> bytes:
         return content.replace(self._signature, b"[redacted]") if self._signature else content
@@ -87,7 +95,7 @@ def read_answer(response: httpx.Response) -> RawResponse:
     """Read a streamed response to its end."""
     try:
         if response.is_stream_consumed:  # by a transport of the caller's own
-            return RawResponse(response.status_code, response.headers, response.content)
+            return RawResponse(response.status_code, response.headers, response.content, _version(response))
         body = _Body(response)
         for part in response.iter_raw():
             body.add(part)
@@ -101,7 +109,7 @@ async def aread_answer(response: httpx.Response) -> RawResponse:
     """Do the same for the async client."""
     try:
         if response.is_stream_consumed:
-            return RawResponse(response.status_code, response.headers, response.content)
+            return RawResponse(response.status_code, response.headers, response.content, _version(response))
         body = _Body(response)
         async for part in response.aiter_raw():
             body.add(part)

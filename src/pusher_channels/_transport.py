@@ -20,9 +20,9 @@ import httpx
 from pusher_channels import _retry
 from pusher_channels._answers import SENT, aread_answer, read_answer
 from pusher_channels._answers import RawResponse as RawResponse
-from pusher_channels._attempts import Attempt, tell
+from pusher_channels._attempts import Attempt, begin, tell
 from pusher_channels._auth import SignatureAuth
-from pusher_channels._config import Settings
+from pusher_channels._config import Settings, may_be_added
 from pusher_channels._pool import Clock, Pool
 from pusher_channels._version import __version__
 from pusher_channels.errors import (
@@ -107,25 +107,24 @@ class _BaseTransport(Generic[ClientT]):
         operation = request.operation
         return self._prepare(operation.server, operation.method, request.path, request.query, request.body)
 
-    def _exchange(self, request: httpx.Request, *, idempotent: bool) -> _Exchange:
+    def _exchange_operation(self, request: Request[T], prepared: httpx.Request) -> _Exchange:
+        operation = request.operation
+        return self._exchange(prepared, idempotent=operation.idempotent, template=operation.path)
+
+    def _exchange(self, request: httpx.Request, *, idempotent: bool, template: str | None) -> _Exchange:
         """Get a successful answer, or raise: the logic of a call, without the I/O."""
         settings, pool = self._settings, self._pool
         ends = time.monotonic() + settings.deadline
         repeatable = idempotent or settings.retry_unsafe
         auth, offset = self._auth, None
         number = retries = 0
+        headers = request.headers
         while True:
             number += 1
-            attempt = Attempt(request=_info(request), number=number, started=time.time())
-            tell(settings.on_request, attempt)
-            clock = time.perf_counter()
-            outcome = yield _Send(request, auth, self._limit_attempt(request, ends))
+            attempt = Attempt(request=_info(request), path_template=template, number=number, started=time.time())
+            request.headers = headers  # without what an observer added to them for the attempt before
+            outcome, error = yield from self._told(attempt, request, auth, ends)
             answer = outcome if isinstance(outcome, RawResponse) else None
-            error = _error_of(request, outcome)
-            status = None if answer is None else answer.status_code
-            attempt = attrs.evolve(attempt, seconds=time.perf_counter() - clock, status_code=status, error=error)
-            _log.debug("%s", attempt)
-            tell(settings.on_response, attempt)
             if answer is not None and error is None:
                 pool.budget.earn()
                 if offset is not None:
@@ -146,6 +145,35 @@ class _BaseTransport(Generic[ClientT]):
             reason = " ".join(reason.split())  # one line, whatever the server sent
             _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
             yield _Wait(wait)
+
+    def _told(
+        self, attempt: Attempt, request: httpx.Request, auth: SignatureAuth, ends: float
+    ) -> Generator[_Send, _Outcome, tuple[_Outcome, APIError | None]]:
+        """Make one attempt, and tell of it; return what came of it, and what to raise for that."""
+        added: dict[str, str] = {}
+        ended = begin(attempt, added)
+        try:
+            if added:
+                request.headers = _extended(request.headers, added)
+            tell(self._settings.on_request, attempt)
+            clock = time.perf_counter()
+            outcome = yield _Send(request, auth, self._limit_attempt(request, ends))
+            error = _error_of(request, outcome)
+            answer = outcome if isinstance(outcome, RawResponse) else None
+            attempt = attrs.evolve(
+                attempt,
+                seconds=time.perf_counter() - clock,
+                status_code=None if answer is None else answer.status_code,
+                http_version=None if answer is None else answer.http_version,
+                error=error,
+            )
+            _log.debug("%s", attempt)
+            tell(self._settings.on_response, attempt)
+        except BaseException as interruption:
+            ended(interruption)
+            raise
+        ended(attempt)
+        return outcome, error
 
     def _limit_attempt(self, request: httpx.Request, ends: float) -> float | None:
         """Set httpx's timeouts for the next attempt, and return the seconds that all of it may take."""
@@ -176,13 +204,13 @@ class Transport(_BaseTransport[httpx.Client]):
     def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        answer = self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        answer = self._carry_out(self._exchange_operation(request, prepared))
         return self._decode(request, prepared, answer)
 
     def request(self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        return self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
+        return self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD"), template=None))
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
@@ -202,7 +230,11 @@ class Transport(_BaseTransport[httpx.Client]):
                 time.sleep(step.seconds)
                 outcome = None
             else:
-                outcome = self._attempt(step)
+                try:
+                    outcome = self._attempt(step)
+                except BaseException as interruption:
+                    exchange.throw(interruption)  # which ends the attempt there too, and raises this again
+                    raise
 
     def _attempt(self, step: _Send) -> RawResponse | Exception:
         from pusher_channels._sync_client import attempt_limit
@@ -234,7 +266,7 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
     async def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        answer = await self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        answer = await self._carry_out(self._exchange_operation(request, prepared))
         return self._decode(request, prepared, answer)
 
     async def request(
@@ -242,7 +274,7 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
     ) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        return await self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
+        return await self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD"), template=None))
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
@@ -262,7 +294,11 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
                 await asyncio.sleep(step.seconds)
                 outcome = None
             else:
-                outcome = await self._attempt(step)
+                try:
+                    outcome = await self._attempt(step)
+                except BaseException as interruption:
+                    exchange.throw(interruption)  # as above
+                    raise
 
     async def _attempt(self, step: _Send) -> RawResponse | Exception:
         client = self._client()
@@ -292,6 +328,15 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
 def _info(request: httpx.Request) -> RequestInfo:
     # Outside of the sending itself the URL is the unsigned one: see SignatureAuth.
     return RequestInfo(method=request.method, url=str(request.url))
+
+
+def _extended(headers: httpx.Headers, added: dict[str, str]) -> httpx.Headers:
+    """Return the headers with what an observer adds, except for what would replace one of them or break the request."""
+    extended = headers.copy()
+    for name, value in added.items():
+        if may_be_added(name, value) and name not in headers:
+            extended[name] = value
+    return extended
 
 
 def _error_of(request: httpx.Request, outcome: _Outcome) -> APIError | None:
