@@ -56,13 +56,16 @@ class _Pool:
             keepalive_timeout=limits.keepalive_expiry or 3600,
             timeout_ceil_threshold=_EXACTLY,
         )
+        trace_configs = [_noting_what_is_sent()]
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_OWN_HEADERS,
-            trace_configs=[_noting_what_is_sent()],
+            trace_configs=trace_configs,
         )
+        # Instrumentations patch the session so that it adds theirs, and those would record the signed URL.
+        self.session.trace_configs[:] = trace_configs
         # aiohttp sends a GET a second time when the connection breaks. Repeating is the caller's decision, counted and
         # limited there; aiohttp has no public switch (its own test client sets the same attribute).
         self.session._retry_connection = False  # pyright: ignore[reportPrivateUsage]

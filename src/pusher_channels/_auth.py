@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from urllib.parse import quote
 
@@ -55,7 +57,8 @@ class SignatureAuth(httpx.Auth):
         signature = signed[-1][1]
         _last_signature.set(signature)
         try:
-            response = yield request
+            with _unrecorded():
+                response = yield request
             response.extensions[SIGNATURE] = signature.encode()
         finally:
             request.url = unsigned
@@ -64,6 +67,15 @@ class SignatureAuth(httpx.Auth):
 def encode_query(pairs: list[tuple[str, str]]) -> bytes:
     """Escape everything but the unreserved characters: servers split what others leave raw."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs).encode("ascii")
+
+
+def _unrecorded() -> AbstractContextManager[None]:
+    """Keep OpenTelemetry's instrumentations of HTTP clients from putting the signed URL into their spans.
+
+    Where one of them is at work, this module of theirs is loaded.
+    """
+    utils = sys.modules.get("opentelemetry.instrumentation.utils")
+    return nullcontext() if utils is None else getattr(utils, "suppress_http_instrumentation", nullcontext)()
 
 
 _last_signature: ContextVar[str] = ContextVar("last_signature", default="")
