@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 
 import httpx
@@ -44,10 +46,20 @@ class SignatureAuth(httpx.Auth):
         request.url = unsigned.copy_with(query=signed.query.encode("ascii"))
         _last_signature.set(signed.signature)
         try:
-            response = yield request
+            with _unrecorded():
+                response = yield request
             response.extensions[SIGNATURE] = signed.signature.encode()
         finally:
             request.url = unsigned
+
+
+def _unrecorded() -> AbstractContextManager[None]:
+    """Keep OpenTelemetry's instrumentations of HTTP clients from putting the signed URL into their spans.
+
+    Where one of them is at work, this module of theirs is loaded.
+    """
+    utils = sys.modules.get("opentelemetry.instrumentation.utils")
+    return nullcontext() if utils is None else getattr(utils, "suppress_http_instrumentation", nullcontext)()
 
 
 _last_signature: ContextVar[str] = ContextVar("last_signature", default="")

@@ -101,7 +101,7 @@ class BaseClient(Generic[HttpClientT]):
             http_client: Your own httpx client, in place of ``proxy`` and ``verify``. It stays yours to close; its
                 base_url, params, auth and cookies are not used.
             on_request: Called before each attempt.
-            on_response: Called after each attempt, whatever came of it.
+            on_response: Called after each attempt, whatever came of it, unless it was cancelled or interrupted.
 
         Raises:
             ConfigurationError: An option cannot work. The error names it and never shows its value.

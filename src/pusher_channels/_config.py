@@ -299,6 +299,15 @@ def check_headers(headers: object) -> dict[str, str]:
     return checked
 
 
+def may_be_added(name: str, value: str) -> bool:
+    """Tell whether a header can be added to a request as it is sent."""
+    try:
+        check_headers({name: value})
+    except ConfigurationError:
+        return False
+    return True
+
+
 def check_tokens(tokens: object) -> dict[str, Secret]:
     """Check the extra tokens of a webhook call."""
     checked = _read_tokens(tokens)

@@ -1,12 +1,11 @@
 """A call: sign, send, wait, try again, correct the clock, give up.
 
-The logic stands once, in `_BaseTransport._exchange`. It is a generator that asks for attempts and waits; the two
-transports differ only in how they carry those out.
+The logic stands once, in `BaseTransport._exchange`. It is a generator that asks for attempts and waits; the two
+transports, `Transport` here and `AsyncTransport`, differ only in how they carry those out.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import re
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 import attrs
 
 from pusher_channels import _retry
-from pusher_channels._attempts import Attempt, tell
-from pusher_channels._config import Settings
+from pusher_channels._attempts import Attempt, begin, is_observed, tell
+from pusher_channels._config import Settings, may_be_added
 from pusher_channels._http.answers import Headers, RawResponse
 from pusher_channels._http.environment import HttpProxy, OtherProxy, make_ssl_context, proxy_for
 from pusher_channels._http.messages import Failure, Origin, Outgoing, TimeLimit
@@ -65,18 +64,6 @@ class Sender(Protocol):
         ...
 
 
-class AsyncSender(Protocol):
-    """The same for asyncio."""
-
-    async def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
-        """Make one attempt."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        ...
-
-
 @attrs.frozen
 class Send:
     """Ask for one attempt."""
@@ -87,15 +74,15 @@ class Send:
 
 
 @attrs.frozen
-class _Wait:
+class Wait:
     seconds: float
 
 
-_Outcome = RawResponse | Failure | None
-_Exchange = Generator[Send | _Wait, _Outcome, RawResponse]
+Outcome = RawResponse | Failure | None
+Exchange = Generator[Send | Wait, Outcome, RawResponse]
 
 
-class _BaseTransport(Generic[ClientT]):
+class BaseTransport(Generic[ClientT]):
     def __init__(self, settings: Settings, pool: Pool[ClientT]) -> None:
         self._settings = settings
         self._pool = pool
@@ -128,7 +115,11 @@ class _BaseTransport(Generic[ClientT]):
         operation = request.operation
         return self._prepare(operation.server, operation.method, request.path, request.query, request.body)
 
-    def _exchange(self, request: Outgoing, *, idempotent: bool) -> _Exchange:
+    def _exchange_operation(self, request: Request[T], prepared: Outgoing) -> Exchange:
+        operation = request.operation
+        return self._exchange(prepared, idempotent=operation.idempotent, template=operation.path)
+
+    def _exchange(self, request: Outgoing, *, idempotent: bool, template: str | None) -> Exchange:
         """Get a successful answer, or raise: the logic of a call, without the I/O."""
         settings, pool = self._settings, self._pool
         ends = time.monotonic() + settings.deadline
@@ -137,18 +128,10 @@ class _BaseTransport(Generic[ClientT]):
         number = retries = 0
         while True:
             number += 1
-            attempt = Attempt(request=_info(request), number=number, started=time.time())
-            tell(settings.on_request, attempt)
-            clock = time.perf_counter()
-            outcome = yield Send(request, signer, self._limit_attempt(ends))
-            assert outcome is not None  # noqa: S101  only a wait has none
+            step = Send(request, signer, self._limit_attempt(ends))
+            outcome = yield from self._told(step, template, number) if self._is_told() else _made(step)
             answer = outcome if isinstance(outcome, RawResponse) else None
-            error = _error_of(request, outcome)
-            status = None if answer is None else answer.status_code
-            attempt = attrs.evolve(attempt, seconds=time.perf_counter() - clock, status_code=status, error=error)
-            _log.debug("%s", attempt)
-            tell(settings.on_response, attempt)
-            if answer is not None and error is None:
+            if answer is not None and 200 <= answer.status_code <= 299:
                 pool.budget.earn()
                 if offset is not None:
                     pool.clock.offset = offset
@@ -159,15 +142,52 @@ class _BaseTransport(Generic[ClientT]):
                     _log.warning("the server's clock is %+.0f s off the local one: signing again with its time", offset)
                     signer = self._signer_by(Clock(offset).now)
                     continue
+            error = _error_of(request, outcome)
             again = retries < settings.max_retries and _retry.may_repeat(outcome, repeatable=repeatable)
             wait = _retry.wait_before(retries, answer) if again else 0.0
-            if error is not None and not (again and time.monotonic() + wait < ends and pool.budget.spend()):
+            if not (again and time.monotonic() + wait < ends and pool.budget.spend()):
                 raise error
             retries += 1
             reason = f"{request.method} {request.bare_url}: {error}" if answer else str(error)
             reason = " ".join(reason.split())  # one line, whatever the server sent
             _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
-            yield _Wait(wait)
+            yield Wait(wait)
+
+    def _is_told(self) -> bool:
+        """Tell whether anybody wants to hear of the attempts."""
+        settings = self._settings
+        hooked = settings.on_request is not None or settings.on_response is not None
+        return hooked or is_observed() or _log.isEnabledFor(logging.DEBUG)
+
+    def _told(
+        self, step: Send, template: str | None, number: int
+    ) -> Generator[Send | Wait, Outcome, RawResponse | Failure]:
+        """Make one attempt, and tell of it."""
+        attempt = Attempt(request=_info(step.request), path_template=template, number=number, started=time.time())
+        added: dict[str, str] = {}
+        ended = begin(attempt, added)
+        try:
+            if added:
+                step = attrs.evolve(step, request=_extended(step.request, added))
+            tell(self._settings.on_request, attempt)
+            clock = time.perf_counter()
+            outcome = yield from _made(step)
+            answer = outcome if isinstance(outcome, RawResponse) else None
+            succeeded = answer is not None and 200 <= answer.status_code <= 299
+            attempt = attrs.evolve(
+                attempt,
+                seconds=time.perf_counter() - clock,
+                status_code=None if answer is None else answer.status_code,
+                http_version=None if answer is None else answer.http_version,
+                error=None if succeeded else _error_of(step.request, outcome),
+            )
+            _log.debug("%s", attempt)
+            tell(self._settings.on_response, attempt)
+        except BaseException as interruption:
+            ended(interruption)
+            raise
+        ended(attempt)
+        return outcome
 
     def _limit_attempt(self, ends: float) -> TimeLimit:
         """Return the time that the next attempt may take."""
@@ -195,27 +215,33 @@ class _BaseTransport(Generic[ClientT]):
         except OtherProxy:
             return True
         except ValueError as error:
-            raise _unusable_proxy() from error
+            raise unusable_proxy() from error
         return False
 
 
-def _unusable_proxy() -> ConfigurationError:
+def _made(step: Send) -> Generator[Send | Wait, Outcome, RawResponse | Failure]:
+    outcome = yield step
+    assert outcome is not None  # noqa: S101  only a wait has none
+    return outcome
+
+
+def unusable_proxy() -> ConfigurationError:
     return ConfigurationError("proxy", "cannot be used: see the cause of this error")
 
 
-class Transport(_BaseTransport["httpx.Client"]):
+class Transport(BaseTransport["httpx.Client"]):
     """Carries out calls of threads. It is the `Caller` of the generated resources."""
 
     def call(self, request: Request[T]) -> T:
         """Send an operation's request and return its result."""
         prepared = self._prepare_operation(request)
-        answer = self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
+        answer = self._carry_out(self._exchange_operation(request, prepared))
         return self._decode(request, prepared, answer)
 
     def request(self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> RawResponse:
         """Send any other request, signed."""
         prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        return self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
+        return self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD"), template=None))
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
@@ -223,19 +249,23 @@ class Transport(_BaseTransport["httpx.Client"]):
         if sender is not None:
             sender.close()
 
-    def _carry_out(self, exchange: _Exchange) -> RawResponse:
-        outcome: _Outcome = None
+    def _carry_out(self, exchange: Exchange) -> RawResponse:
+        outcome: Outcome = None
         while True:
             try:
                 step = exchange.send(outcome)
             except StopIteration as stop:
                 answer: RawResponse = stop.value
                 return answer
-            if isinstance(step, _Wait):
+            if isinstance(step, Wait):
                 time.sleep(step.seconds)
                 outcome = None
             else:
-                outcome = self._attempt(step)
+                try:
+                    outcome = self._attempt(step)
+                except BaseException as interruption:
+                    exchange.throw(interruption)  # which ends the attempt there too, and raises this again
+                    raise
 
     def _attempt(self, step: Send) -> RawResponse | Failure:
         return self._sender().send(step.request, step.signer, step.limit)
@@ -256,76 +286,23 @@ class Transport(_BaseTransport["httpx.Client"]):
         try:
             return HttpxSender(given or httpx.Client(proxy=settings.proxy, verify=settings.verify))
         except (ValueError, ImportError) as error:
-            raise _unusable_proxy() from error
-
-
-class AsyncTransport(_BaseTransport["httpx.AsyncClient"]):
-    """Carries out calls of asyncio's tasks. It is the `AsyncCaller` of the generated resources."""
-
-    async def call(self, request: Request[T]) -> T:
-        """Send an operation's request and return its result."""
-        prepared = self._prepare_operation(request)
-        answer = await self._carry_out(self._exchange(prepared, idempotent=request.operation.idempotent))
-        return self._decode(request, prepared, answer)
-
-    async def request(
-        self, method: str, path: str, query: tuple[tuple[str, str], ...], body: bytes | None
-    ) -> RawResponse:
-        """Send any other request, signed."""
-        prepared = self._prepare(DEFAULT_SERVER, method, path, query, body)
-        return await self._carry_out(self._exchange(prepared, idempotent=method in ("GET", "HEAD")))
-
-    async def aclose(self) -> None:
-        """Close the connections, unless the httpx client was given by the caller."""
-        sender = cast("AsyncSender | None", self._pool.close())
-        if sender is not None:
-            await sender.aclose()
-
-    async def _carry_out(self, exchange: _Exchange) -> RawResponse:
-        outcome: _Outcome = None
-        while True:
-            try:
-                step = exchange.send(outcome)
-            except StopIteration as stop:
-                answer: RawResponse = stop.value
-                return answer
-            if isinstance(step, _Wait):
-                await asyncio.sleep(step.seconds)
-                outcome = None
-            else:
-                outcome = await self._attempt(step)
-
-    async def _attempt(self, step: Send) -> RawResponse | Failure:
-        return await self._sender().send(step.request, step.signer, step.limit)
-
-    def _sender(self) -> AsyncSender:
-        return self._pool.sender(self._make_sender)
-
-    def _make_sender(self) -> AsyncSender:
-        given, settings = self._pool.given, self._settings
-        if given is None and not self._needs_httpx():
-            from pusher_channels._http.async_connections import AsyncConnections
-
-            return AsyncConnections(partial(make_ssl_context, settings.verify), self._proxy_for())
-        import httpx
-
-        from pusher_channels._http.through_httpx import AsyncHttpxSender
-
-        try:
-            return AsyncHttpxSender(given or httpx.AsyncClient(proxy=settings.proxy, verify=settings.verify))
-        except (ValueError, ImportError) as error:
-            raise _unusable_proxy() from error
+            raise unusable_proxy() from error
 
 
 def _info(request: Outgoing) -> RequestInfo:
     return RequestInfo(method=request.method, url=request.url)
 
 
-def _error_of(request: Outgoing, outcome: RawResponse | Failure) -> APIError | None:
-    """Return what to raise for an attempt's outcome, or None for a success."""
+def _extended(request: Outgoing, added: dict[str, str]) -> Outgoing:
+    """Return the request with what an observer adds, except for what would replace a header or break the request."""
+    own = {name.lower() for name in request.headers}
+    good = {name: value for name, value in added.items() if may_be_added(name, value) and name.lower() not in own}
+    return attrs.evolve(request, headers={**request.headers, **good})
+
+
+def _error_of(request: Outgoing, outcome: RawResponse | Failure) -> APIError:
+    """Return what to raise for an attempt that brought no success."""
     if isinstance(outcome, RawResponse):
-        if 200 <= outcome.status_code <= 299:
-            return None
         # Servers echo what was sent: a 401 quotes the signature, a redirect repeats the query. The charset is not the
         # server's to choose: Python has codecs that decompress, or fail.
         headers = Headers((name.encode(), _redacted(value).encode()) for name, value in outcome.headers.items())

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     import httpx  # noqa: F401  named in the strings below
 
+    from pusher_channels._async_transport import AsyncTransport
     from pusher_channels._http.answers import RawResponse
-    from pusher_channels._transport import AsyncTransport, Transport
+    from pusher_channels._transport import Transport
     from pusher_channels.publisher import AsyncPublisher, Publisher
     from pusher_channels_rest.models import NotifyResult, TriggerBatchResult, TriggerResult
 
@@ -211,7 +212,7 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
 
     @cached_property
     def _transport(self) -> AsyncTransport:
-        from pusher_channels._transport import AsyncTransport
+        from pusher_channels._async_transport import AsyncTransport
 
         return AsyncTransport(self._state.settings, self._state.pool)
 

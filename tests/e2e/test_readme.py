@@ -14,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from pusher_channels.emulator import Emulator
+from pusher_channels.integrations.opentelemetry import PusherInstrumentor
 
 README = Path(__file__).parents[2] / "README.md"
 SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -35,7 +36,10 @@ def run(code: str) -> dict[str, object]:
 def test_snippet(code: str, server: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUSHER_URL", server.url)
     before = len(server.published)
-    run(code)
+    try:
+        run(code)
+    finally:
+        PusherInstrumentor().uninstrument()
     if "PUSHER_URL" not in code and ".trigger(" in code and "with Emulator()" not in code:
         assert len(server.published) > before
 
@@ -44,7 +48,8 @@ def test_there_are_snippets_for_every_main_use() -> None:
     text = "\n".join(SNIPPETS)
     for use in ("trigger(", "trigger_batch(", "send_to_user(", "channels.list(", "channels.get(", "channels.users(",
                 "terminate_connections(", "authorize_channel(", "authenticate_user_form(", ".webhook(",
-                "encryption_master_key_base64=", "AsyncPusher", "Emulator()", "except APIError"):  # fmt: skip
+                "encryption_master_key_base64=", "AsyncPusher", "Emulator()", "except APIError",
+                "PusherInstrumentor()"):  # fmt: skip
         assert use in text
 
 

@@ -63,7 +63,7 @@ pusher.webhook(headers, body, max_age=None)
 @pytest.mark.parametrize("code", ["import pusher_channels", LOCAL, LOCAL + WEBHOOK])
 def test_local_operations_load_neither_httpx_nor_nacl(code: str) -> None:
     loaded = modules_after(code)
-    for name in ("httpx", "nacl", "aiohttp", "asyncio", "ssl", "starlette"):
+    for name in ("httpx", "nacl", "httptools", "asyncio", "ssl", "starlette"):
         assert name not in loaded
 
 

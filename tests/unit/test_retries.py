@@ -341,6 +341,7 @@ async def test_attempts_are_told_to_hooks_and_logs(
     assert [(each.number, each.request.url, each.seconds, each.error) for each in begun] == [
         (number, url, None, None) for number in (1, 2, 3)
     ]
+    assert {each.path_template for each in (*begun, *server.attempts)} == {"/apps/{app_id}/channels"}
     assert [each.status_code for each in server.attempts] == [503, None, 200]
     assert [type(each.error) for each in server.attempts] == [ServerError, APITimeoutError, type(None)]
     assert isinstance(server.attempts[1].error, APITimeoutError)

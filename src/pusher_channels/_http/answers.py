@@ -58,11 +58,13 @@ class RawResponse:
         status_code: The HTTP status.
         headers: The headers, their names in any case.
         content: The body, decompressed.
+        http_version: The version of HTTP, such as ``HTTP/1.1``, if it is known.
     """
 
     status_code: int
     headers: Mapping[str, str]
     content: bytes = attrs.field(repr=False)
+    http_version: str | None = None
 
 
 class Body:
@@ -73,9 +75,16 @@ class Body:
     """
 
     def __init__(
-        self, status_code: int, headers: Iterable[tuple[bytes, bytes]], signature: bytes, *, inflate: bool = True
+        self,
+        status_code: int,
+        headers: Iterable[tuple[bytes, bytes]],
+        signature: bytes,
+        *,
+        version: str | None,
+        inflate: bool = True,
     ) -> None:
         self._status_code = status_code
+        self._version = version
         self._signature = signature
         self._headers = Headers((name, self._redacted(value)) for name, value in headers)
         self._parts: list[bytes] = []
@@ -113,7 +122,7 @@ class Body:
             raise BadAnswerError("the answer has a content coding that was not asked for")
         if self._inflate is not None and self._parts and not self._inflate.eof:
             raise BadAnswerError("the compressed body is cut off")
-        return RawResponse(self._status_code, self._headers, self._redacted(b"".join(self._parts)))
+        return RawResponse(self._status_code, self._headers, self._redacted(b"".join(self._parts)), self._version)
 
     def _redacted(self, content: bytes) -> bytes:
         return content.replace(self._signature, b"[redacted]") if self._signature else content
@@ -212,7 +221,8 @@ class AnswerParser:
         status_code = self._parser.get_status_code()
         if status_code < 200 or self.done:  # an interim answer
             return
-        self._body = Body(status_code, self._fields, self._signature)
+        version = f"HTTP/{self._parser.get_http_version()}"
+        self._body = Body(status_code, self._fields, self._signature, version=version)
         if self._no_body:
             self._finish()
 

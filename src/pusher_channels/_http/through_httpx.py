@@ -116,8 +116,15 @@ def _auth(signer: RequestSigner) -> SignatureAuth:
 
 def _begin(response: httpx.Response) -> Body:
     signature: bytes = response.extensions.get(SIGNATURE, b"")
-    # A transport of the caller's own may have read it, which decompresses it.
-    return Body(response.status_code, response.headers.raw, signature, inflate=not response.is_stream_consumed)
+    version: bytes | None = response.extensions.get("http_version")  # its property guesses where nothing is known
+    return Body(
+        response.status_code,
+        response.headers.raw,
+        signature,
+        version=None if version is None else version.decode("ascii", "replace"),
+        # A transport of the caller's own may have read it, which decompresses it.
+        inflate=not response.is_stream_consumed,
+    )
 
 
 def _failure(error: Exception) -> Failure:

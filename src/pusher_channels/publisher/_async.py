@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext, suppress
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -152,7 +153,9 @@ class AsyncPublisher:
         core = self._core
         while self._idle and (batch := core.take(time.monotonic())) is not None:
             sender, steps = self._idle.pop(), core.deliver(batch)
-            task = asyncio.create_task(_carry_out(sender, steps, next(steps)), name="pusher-channels-publisher")
+            # In a context of its own: a batch holds events of several callers, so it is part of no single one's trace.
+            coroutine = _carry_out(sender, steps, next(steps))
+            task = asyncio.create_task(coroutine, name="pusher-channels-publisher", context=Context())
             self._tasks.add(task)  # the event loop itself keeps no task alive
             task.add_done_callback(partial(self._ended, sender, steps))
         if self._idle and (wait := core.due_in(time.monotonic())) is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pusher_channels._async_transport import AsyncTransport
 from pusher_channels._config import Settings
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.messages import Failure
 from pusher_channels._pool import Pool
 from pusher_channels._retry import certainly_not_taken
-from pusher_channels._transport import AsyncTransport, Send, Transport
+from pusher_channels._transport import Send, Transport
 from pusher_channels.errors import APIError, PusherError
 from pusher_channels.publisher._core import Delivery
 from pusher_channels_rest.models import BatchEvent, TriggerBatchResult

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextvars import Context
 from typing import TYPE_CHECKING, Self
 
 from pusher_channels._builder import Event, RequestBuilder
@@ -190,8 +191,11 @@ class Publisher:
 
     def _start(self) -> None:
         for number in range(self._options.concurrency):
-            # Daemons, so that they cannot keep the interpreter from exiting: `finish` gives them a limited time.
-            thread = threading.Thread(target=self._work, name=f"pusher-channels-publisher-{number}", daemon=True)
+            # Daemons, so that they cannot keep the interpreter from exiting: `finish` gives them a limited time. In a
+            # context of their own: some Pythons, and instrumentations, hand on that of whoever publishes first.
+            thread = threading.Thread(
+                target=Context().run, args=(self._work,), name=f"pusher-channels-publisher-{number}", daemon=True
+            )
             thread.start()
             self._threads.append(thread)
 
