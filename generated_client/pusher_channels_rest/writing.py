@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote
 
 from .errors import InvalidArgumentError
 
@@ -28,6 +27,8 @@ def encode_path(value: str | float, argument: str) -> str:
         return text
     if text in ("", ".", ".."):
         raise InvalidArgumentError(argument, 'must not be empty, "." or ".."')
+    from urllib.parse import quote  # not needed by most programs
+
     return quote(text, safe=CHANNEL_CHARACTERS)
 
 

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.async_connections import AsyncConnections
 from pusher_channels._http.environment import make_ssl_context
-from pusher_channels._http.messages import Failure, Outgoing, TimeLimit
-from pusher_channels._signer import RequestSigner
-from pusher_channels._transport import BaseTransport, Exchange, Outcome, Send, Wait, unusable_proxy
+from pusher_channels._http.messages import Failure
+from pusher_channels._transport import BaseTransport, Exchange, Outcome, Send, unusable_proxy
 from pusher_channels_rest.codec import DEFAULT_SERVER, Request
 
 if TYPE_CHECKING:
     import httpx  # noqa: F401  named in the string below
 
+    from pusher_channels._http.through_httpx import AsyncHttpxSender
+
+    AsyncSender = AsyncConnections | AsyncHttpxSender
+
 T = TypeVar("T")
-
-
-class AsyncSender(Protocol):
-    """The same for asyncio."""
-
-    async def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
-        """Make one attempt."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        ...
 
 
 class AsyncTransport(BaseTransport["httpx.AsyncClient"]):
@@ -62,15 +53,15 @@ class AsyncTransport(BaseTransport["httpx.AsyncClient"]):
             except StopIteration as stop:
                 answer: RawResponse = stop.value
                 return answer
-            if isinstance(step, Wait):
-                await asyncio.sleep(step.seconds)
+            if not isinstance(step, Send):
+                await asyncio.sleep(step)
                 outcome = None
-            else:
-                try:
-                    outcome = await self._attempt(step)
-                except BaseException as interruption:
-                    exchange.throw(interruption)  # which ends the attempt there too, and raises this again
-                    raise
+                continue
+            try:
+                outcome = await self._attempt(step)
+            except BaseException as interruption:
+                exchange.throw(interruption)  # as in `Transport`
+                raise
 
     async def _attempt(self, step: Send) -> RawResponse | Failure:
         return await self._sender().send(step.request, step.signer, step.limit)

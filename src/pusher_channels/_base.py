@@ -16,7 +16,6 @@ from pusher_channels._encryption import KeyRing
 from pusher_channels._json import JsonEncoder
 from pusher_channels._pool import Pool
 from pusher_channels._secret import Secret
-from pusher_channels._webhooks import Headers, Webhook, read_webhook
 from pusher_channels.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from pusher_channels._attempts import Attempt
+    from pusher_channels._webhooks import Headers, Webhook
     from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
 
 HttpClientT = TypeVar("HttpClientT")
@@ -389,6 +389,8 @@ class BaseClient(Generic[HttpClientT]):
             WebhookError: The webhook is not to be trusted or not readable; its subclass says why.
             InvalidArgumentError: ``body`` is not bytes, or ``tokens`` or ``max_age`` cannot be.
         """
+        from pusher_channels._webhooks import read_webhook
+
         credentials = self._state.settings.credentials
         accepted = {**_config.check_tokens(tokens), credentials.key: credentials.secret}
         _config.check_max_age(max_age)

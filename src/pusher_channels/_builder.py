@@ -10,7 +10,6 @@ import attrs
 
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_data
-from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
 from pusher_channels.errors import InvalidArgumentError
 from pusher_channels_rest.scalars import check_user_id
 
@@ -134,6 +133,8 @@ class RequestBuilder:
     def raw(
         self, method: str, path: str, query: Mapping[str, str] | None, body: object
     ) -> tuple[str, str, tuple[tuple[str, str], ...], bytes | None]:
+        from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
+
         method = raw_method(method)
         return method, raw_path(path, self._app_id), raw_query(query), raw_body(method, body)
 

@@ -6,10 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from inspect import iscoroutinefunction
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
-from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -84,6 +81,8 @@ def parse_url(url: object) -> UrlParts:
 
 def _read_url(url: object) -> UrlParts | str:
     """Return the parts of the URL, or what is wrong with it."""
+    from urllib.parse import unquote, urlsplit
+
     form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
     if not isinstance(url, str):
         return form
@@ -172,7 +171,7 @@ def check_hosts(*, cluster: object, host: object, port: object, ssl: object, pus
         raise ConfigurationError("cluster", "must be a name such as eu: letters, digits and hyphens")
     if explicit is None:
         values = {**DEFAULT_SERVER.variables, **({"cluster": cluster} if cluster else {})}
-        api = urlsplit(DEFAULT_SERVER.url.format(**values)).netloc
+        api = DEFAULT_SERVER.url.format(**values).partition("://")[2]
     else:
         api = explicit
     if port is not None:
@@ -199,6 +198,8 @@ def _check_host(host: object, option: str) -> str:
 
 def _is_host_name(name: str) -> bool:
     if name.startswith("[") or re.fullmatch("[0-9.]+", name):
+        from ipaddress import ip_address
+
         try:
             ip_address(name.strip("[]"))
         except ValueError:
@@ -255,7 +256,11 @@ def check_flag(value: object, option: str) -> bool:
 
 def check_hook(hook: Hook | None, option: str) -> Hook | None:
     """Check a function that is called with each attempt."""
-    if hook is not None and (not callable(hook) or iscoroutinefunction(hook)):
+    if hook is None:
+        return None
+    from inspect import iscoroutinefunction
+
+    if not callable(hook) or iscoroutinefunction(hook):
         raise ConfigurationError(option, "must be a function that takes an Attempt and does not have to be awaited")
     return hook
 
@@ -267,6 +272,8 @@ def check_proxy(proxy: object) -> None:
         return
     if not isinstance(proxy, str):
         raise ConfigurationError("proxy", "must be a URL as str or httpx.URL, or an httpx.Proxy")
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(proxy)
         good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import cast
-from urllib.parse import unquote
 
 from pusher_channels._json import is_list
 from pusher_channels._secret import Secret
@@ -240,6 +239,10 @@ def _mentions(value: object) -> bool:
 
 def _unquoted(text: str) -> str:
     """Take percent-escapes off, as often as a chain of proxies might."""
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
     for _ in range(8):
         if "%" not in text:
             break

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from enum import Enum
 from typing import TypeGuard, cast
-from uuid import UUID
 
 from pusher_channels_rest.errors import InvalidArgumentError
 
@@ -81,6 +76,13 @@ class _NotEncodableError(Exception):
 
 def _encode_other(value: object) -> object:
     """Encode what `json` does not know. `json` calls this again for what it finds inside the answer."""
+    # Here, because most programs send none of these.
+    from dataclasses import fields, is_dataclass
+    from datetime import date, datetime
+    from decimal import Decimal
+    from enum import Enum
+    from uuid import UUID
+
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise _NotEncodableError("must not hold naive datetimes: give them a time zone")

@@ -7,13 +7,9 @@ would be written all the same.
 from __future__ import annotations
 
 import math
-import random
 import re
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.messages import Failure, Origin
@@ -60,6 +56,8 @@ def wait_before(retry: int, answer: RawResponse | None) -> float:
     asked = None if answer is None else _retry_after(answer)
     if asked is not None:
         return asked if asked <= _MAX_RETRY_AFTER else math.inf
+    import random
+
     # Full jitter: clients that failed together do not come back together.
     return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retry))  # noqa: S311  no secret depends on it
 
@@ -68,6 +66,9 @@ def _retry_after(answer: RawResponse) -> float | None:
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(value)
         if moment.tzinfo is None:
@@ -88,6 +89,8 @@ def server_offset(origin: Origin, answer: RawResponse) -> float | None:
     found = _EXPIRED.search(answer.content[:_LONGEST_MESSAGE].decode(errors="replace"))
     if found is None:
         return None
+    from datetime import UTC, datetime
+
     try:
         server = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
@@ -97,6 +100,8 @@ def server_offset(origin: Origin, answer: RawResponse) -> float | None:
 
 
 def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
     with suppress(ValueError):  # a name, which is not to be judged by its first letters
         return ip_address(host).is_loopback
     return host == "localhost"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from urllib.parse import quote
 
 import attrs
 
@@ -49,4 +48,8 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _escape(text: str) -> str:
-    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
+    if _UNRESERVED.fullmatch(text):
+        return text
+    from urllib.parse import quote
+
+    return quote(text, safe="")

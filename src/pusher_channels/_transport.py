@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Generator
 from functools import cache, partial
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import attrs
 
@@ -40,6 +40,11 @@ from pusher_channels_rest.limits import Limits
 if TYPE_CHECKING:
     import httpx
 
+    from pusher_channels._http.connections import Connections
+    from pusher_channels._http.through_httpx import HttpxSender
+
+    Sender = Connections | HttpxSender
+
 T = TypeVar("T")
 ClientT = TypeVar("ClientT", bound="httpx.Client | httpx.AsyncClient")
 
@@ -52,18 +57,6 @@ _SIGNATURE = re.compile(r"[0-9a-fA-F]{64}")
 _log = logging.getLogger("pusher_channels")
 
 
-class Sender(Protocol):
-    """Makes single attempts over connections that it keeps."""
-
-    def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
-        """Make one attempt."""
-        ...
-
-    def close(self) -> None:
-        """Close the connections."""
-        ...
-
-
 @attrs.frozen
 class Send:
     """Ask for one attempt."""
@@ -73,13 +66,9 @@ class Send:
     limit: TimeLimit
 
 
-@attrs.frozen
-class Wait:
-    seconds: float
-
-
 Outcome = RawResponse | Failure | None
-Exchange = Generator[Send | Wait, Outcome, RawResponse]
+Exchange = Generator[Send | float, Outcome, RawResponse]
+"""Asks for attempts, and for waits of so many seconds."""
 
 
 class BaseTransport(Generic[ClientT]):
@@ -151,7 +140,7 @@ class BaseTransport(Generic[ClientT]):
             reason = f"{request.method} {request.bare_url}: {error}" if answer else str(error)
             reason = " ".join(reason.split())  # one line, whatever the server sent
             _log.warning("%s; retry %d of %d in %.2f s", reason, retries, settings.max_retries, wait)
-            yield Wait(wait)
+            yield wait
 
     def _is_told(self) -> bool:
         """Tell whether anybody wants to hear of the attempts."""
@@ -161,7 +150,7 @@ class BaseTransport(Generic[ClientT]):
 
     def _told(
         self, step: Send, template: str | None, number: int
-    ) -> Generator[Send | Wait, Outcome, RawResponse | Failure]:
+    ) -> Generator[Send | float, Outcome, RawResponse | Failure]:
         """Make one attempt, and tell of it."""
         attempt = Attempt(request=_info(step.request), path_template=template, number=number, started=time.time())
         added: dict[str, str] = {}
@@ -219,7 +208,7 @@ class BaseTransport(Generic[ClientT]):
         return False
 
 
-def _made(step: Send) -> Generator[Send | Wait, Outcome, RawResponse | Failure]:
+def _made(step: Send) -> Generator[Send | float, Outcome, RawResponse | Failure]:
     outcome = yield step
     assert outcome is not None  # noqa: S101  only a wait has none
     return outcome
@@ -257,15 +246,15 @@ class Transport(BaseTransport["httpx.Client"]):
             except StopIteration as stop:
                 answer: RawResponse = stop.value
                 return answer
-            if isinstance(step, Wait):
-                time.sleep(step.seconds)
+            if not isinstance(step, Send):
+                time.sleep(step)
                 outcome = None
-            else:
-                try:
-                    outcome = self._attempt(step)
-                except BaseException as interruption:
-                    exchange.throw(interruption)  # which ends the attempt there too, and raises this again
-                    raise
+                continue
+            try:
+                outcome = self._attempt(step)
+            except BaseException as interruption:
+                exchange.throw(interruption)  # which ends the attempt there too, and raises this again
+                raise
 
     def _attempt(self, step: Send) -> RawResponse | Failure:
         return self._sender().send(step.request, step.signer, step.limit)

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, RawResponse
@@ -211,10 +210,10 @@ def _open(origin: Origin, limit: TimeLimit) -> socket.socket:
 
 def _look_up(origin: Origin, seconds: float | None) -> list[str]:
     """Return a host's addresses. The system's resolver knows no limit, so a thread asks it, and may be left behind."""
-    try:
-        return [str(ip_address(origin.host))]
-    except ValueError:
-        pass  # a name
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):  # it is a name
+            socket.inet_pton(family, origin.host)
+            return [origin.host]
     answers = SimpleQueue[list[str] | Exception]()
 
     def ask() -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -42,6 +40,9 @@ def proxy_for(origin: Origin, option: str | httpx.URL | httpx.Proxy | None) -> H
         return None
     if not isinstance(url, str) or not url.startswith("http://"):
         raise OtherProxy
+    from base64 import b64encode
+    from urllib.parse import unquote, urlsplit
+
     parts = urlsplit(url)
     headers: dict[str, str] = {}
     if parts.username is not None:

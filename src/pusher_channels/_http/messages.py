@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
+import sys
 import time
 from collections.abc import Mapping
 from typing import Literal
@@ -168,7 +168,8 @@ def failure_of(error: Exception, *, taken: bool) -> Failure:
 
 def is_certificate_error(error: BaseException | None) -> bool:
     """Tell whether the server's certificate was refused."""
-    while error is not None:
+    ssl = sys.modules.get("ssl")
+    while error is not None and ssl is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return True
         error = error.__cause__ or error.__context__
