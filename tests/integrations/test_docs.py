@@ -37,7 +37,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def without_numbers(text: str) -> list[str]:
-    return [re.sub(r"body_md5=\w+", "body_md5=N", re.sub(r"[0-9]+", "N", line)) for line in text.splitlines()]
+    return [re.sub(r"[0-9]+", "N", line) for line in text.splitlines()]
 
 
 def test_the_log_is_as_shown() -> None:

@@ -67,13 +67,15 @@ def httpx_traced(provider: TracerProvider) -> Iterator[None]:
     HTTPXClientInstrumentor().uninstrument()
 
 
-@pytest.fixture(params=["own client", "given client", "proxy"])
+@pytest.fixture(params=["own connections", "given client", "proxy", "proxy of httpx"])
 async def options(kind: str, server: FaultServer, request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
     """Ways in which the request goes out."""
-    if request.param == "own client":
+    if request.param == "own connections":
         yield {}
     elif request.param == "proxy":
         yield {"proxy": f"http://127.0.0.1:{server.port}"}
+    elif request.param == "proxy of httpx":
+        yield {"proxy": httpx.Proxy(f"http://127.0.0.1:{server.port}")}
     elif kind == "sync":
         with httpx.Client() as client:
             yield {"http_client": client}
