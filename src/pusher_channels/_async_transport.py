@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pusher_channels._http.through_httpx import AsyncHttpxSender
 
-    AsyncSender = AsyncConnections | AsyncHttpxSender
+    AsyncHttpSender = AsyncConnections | AsyncHttpxSender
 
 T = TypeVar("T")
 
@@ -41,11 +41,13 @@ class AsyncTransport(BaseTransport["httpx.AsyncClient"]):
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
-        sender = cast("AsyncSender | None", self._pool.close())
+        sender = cast("AsyncHttpSender | None", self._pool.close())
         if sender is not None:
             await sender.aclose()
 
     async def _carry_out(self, exchange: Exchange) -> RawResponse:
+        # One for the whole call: who closes the client meanwhile does not end it.
+        sender = self._sender()
         outcome: Outcome = None
         while True:
             try:
@@ -58,18 +60,18 @@ class AsyncTransport(BaseTransport["httpx.AsyncClient"]):
                 outcome = None
                 continue
             try:
-                outcome = await self._attempt(step)
+                outcome = await self._attempt(sender, step)
             except BaseException as interruption:
                 exchange.throw(interruption)  # as in `Transport`
                 raise
 
-    async def _attempt(self, step: Send) -> RawResponse | Failure:
-        return await self._sender().send(step.request, step.signer, step.limit)
+    async def _attempt(self, sender: AsyncHttpSender, step: Send) -> RawResponse | Failure:
+        return await sender.send(step.request, step.signer, step.limit)
 
-    def _sender(self) -> AsyncSender:
+    def _sender(self) -> AsyncHttpSender:
         return self._pool.sender(self._make_sender)
 
-    def _make_sender(self) -> AsyncSender:
+    def _make_sender(self) -> AsyncHttpSender:
         given, settings = self._pool.given, self._settings
         if given is None and not self._needs_httpx():
             return AsyncConnections(partial(make_ssl_context, settings.verify), self._proxy_for())

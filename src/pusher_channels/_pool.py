@@ -6,7 +6,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 from typing import Generic, TypeVar, cast
 
 from pusher_channels.errors import PusherError
@@ -26,7 +26,7 @@ class RetryBudget:
 
     def __init__(self) -> None:
         self._tokens = _RESERVE
-        self._lock = Lock()
+        self._lock = RLock()
 
     def earn(self) -> None:
         """Count a success."""
@@ -63,7 +63,8 @@ class Pool(Generic[ClientT]):
         self._made: tuple[int, object] | None = None
         self._inherited: list[object] = []
         self._closed = False
-        self._lock = Lock()
+        # Reentrant: a signal's handler, which may interrupt any line here, may call or close the client too.
+        self._lock = RLock()
         self.budget = RetryBudget()
         self.clock = Clock()
         _pools.add(cast("Pool[object]", self))
@@ -99,7 +100,7 @@ class Pool(Generic[ClientT]):
 
     def renew_locks(self) -> None:
         """Replace the locks: in a forked child, one that another thread held would never be released."""
-        self._lock = Lock()
+        self._lock = RLock()
         self.budget = RetryBudget()
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pusher_channels._http.connections import Connections
     from pusher_channels._http.through_httpx import HttpxSender
 
-    Sender = Connections | HttpxSender
+    HttpSender = Connections | HttpxSender
 
 T = TypeVar("T")
 ClientT = TypeVar("ClientT", bound="httpx.Client | httpx.AsyncClient")
@@ -77,7 +77,8 @@ class BaseTransport(Generic[ClientT]):
         self._pool = pool
         self._signer = self._signer_by(pool.clock.now)
         self._origins: dict[Server, Origin] = {}
-        self._headers = {**_HEADERS, **settings.headers}
+        given = settings.headers  # their names are in lower case
+        self._headers = {name: value for name, value in _HEADERS.items() if name.lower() not in given} | {**given}
         self._headers_with_body = {**self._headers, "Content-Type": "application/json"}
 
     @property
@@ -234,11 +235,13 @@ class Transport(BaseTransport["httpx.Client"]):
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was given by the caller."""
-        sender = cast("Sender | None", self._pool.close())
+        sender = cast("HttpSender | None", self._pool.close())
         if sender is not None:
             sender.close()
 
     def _carry_out(self, exchange: Exchange) -> RawResponse:
+        # One for the whole call: who closes the client meanwhile does not end it.
+        sender = self._sender()
         outcome: Outcome = None
         while True:
             try:
@@ -251,18 +254,18 @@ class Transport(BaseTransport["httpx.Client"]):
                 outcome = None
                 continue
             try:
-                outcome = self._attempt(step)
+                outcome = self._attempt(sender, step)
             except BaseException as interruption:
                 exchange.throw(interruption)  # which ends the attempt there too, and raises this again
                 raise
 
-    def _attempt(self, step: Send) -> RawResponse | Failure:
-        return self._sender().send(step.request, step.signer, step.limit)
+    def _attempt(self, sender: HttpSender, step: Send) -> RawResponse | Failure:
+        return sender.send(step.request, step.signer, step.limit)
 
-    def _sender(self) -> Sender:
+    def _sender(self) -> HttpSender:
         return self._pool.sender(self._make_sender)
 
-    def _make_sender(self) -> Sender:
+    def _make_sender(self) -> HttpSender:
         given, settings = self._pool.given, self._settings
         if given is None and not self._needs_httpx():
             from pusher_channels._http.connections import Connections

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from typing import cast
+from typing import Any, cast
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, BrokenAnswerError, RawResponse
-from pusher_channels._http.connections import KEEP_SECONDS, MAX_CONNECTIONS, is_readable, refuse_tunnel
+from pusher_channels._http.connections import KEEP_SECONDS, family_of, is_readable, refuse_tunnel
 from pusher_channels._http.environment import HttpProxy
 from pusher_channels._http.messages import (
     Failure,
@@ -24,6 +25,9 @@ from pusher_channels._http.messages import (
     sign,
 )
 from pusher_channels._signer import RequestSigner
+
+MAX_CONNECTIONS = 100
+"""How many connections an event loop has open at once. Calls beyond that wait for one."""
 
 
 class AsyncConnections:
@@ -53,7 +57,7 @@ class AsyncConnections:
                     try:
                         return await connection.exchange(signed, limit, no_body=request.method == "HEAD")
                     finally:  # also when this is cancelled: half an answer must not become someone else's
-                        mine.give_back(origin, connection)
+                        mine.give_back(origin, connection, close=self._closed)
                 finally:
                     mine.slots.release()
         except (OSError, BadAnswerError, ValueError) as error:
@@ -64,14 +68,13 @@ class AsyncConnections:
         self._closed = True
         for loop, connections in list(self._by_loop.items()):
             if loop is asyncio.get_running_loop():
-                connections.close()
+                await connections.aclose()
             else:
-                with suppress(RuntimeError):  # the other loop is closed
+                with suppress(RuntimeError):  # the other loop is closed, and so are its connections
                     loop.call_soon_threadsafe(connections.close)
-        await asyncio.sleep(0)  # the event loop closes the sockets in its next turn
 
     async def _begin(self) -> _LoopConnections:
-        connections = _LoopConnections(lambda: self._closed)
+        connections = _LoopConnections()
         await connections.close_with_the_loop()
         for loop in [loop for loop in list(self._by_loop) if loop.is_closed()]:
             self._by_loop.pop(loop, None)
@@ -80,16 +83,23 @@ class AsyncConnections:
     async def _connect(self, origin: Origin, proxy: HttpProxy | None, limit: TimeLimit) -> _Connection:
         loop = asyncio.get_running_loop()
         context = self._tls_context() if origin.needs_tls else None
-        async with _limited(limit.of("connect")):
-            if proxy is None:
-                _, connection = await loop.create_connection(
-                    _Connection, origin.host, origin.port, ssl=context, happy_eyeballs_delay=0.25
-                )
-                return connection
-            _, connection = await loop.create_connection(_Connection, proxy.origin.host, proxy.origin.port)
-            if context is None:
-                return connection
-            return await connection.through_tunnel(origin, proxy, limit, context)
+        connection = _Connection()
+        sock = await _open(origin if proxy is None else proxy.origin, limit)
+        try:
+            async with _limited(limit.of("connect")):
+                if proxy is None and context is not None:
+                    await loop.create_connection(
+                        lambda: connection, sock=sock, ssl=context, server_hostname=origin.host
+                    )
+                else:
+                    await loop.create_connection(lambda: connection, sock=sock)
+                if proxy is not None and context is not None:
+                    connection = await connection.through_tunnel(origin, proxy, limit, context)
+        except BaseException:
+            connection.abort()
+            sock.close()
+            raise
+        return connection
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:
@@ -97,25 +107,49 @@ class AsyncConnections:
         return self._context
 
 
+async def _open(origin: Origin, limit: TimeLimit) -> socket.socket:
+    """Connect to one of a host's addresses, each of which gets its share of the time that is left."""
+    loop = asyncio.get_running_loop()
+    ends = None if (seconds := limit.left("connect")) is None else time.monotonic() + seconds
+    async with _limited(limit.of("connect")):
+        addresses = await _look_up(loop, origin)
+    while True:
+        family, address = addresses.pop(0)
+        share = None if ends is None else max(0.001, ends - time.monotonic()) / (len(addresses) + 1)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            async with _limited(share):
+                await loop.sock_connect(sock, address)
+        except OSError:
+            sock.close()
+            if not addresses:
+                raise
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+
+
+async def _look_up(loop: asyncio.AbstractEventLoop, origin: Origin) -> list[tuple[int, tuple[Any, ...]]]:
+    family = family_of(origin.host)
+    if family is not None:
+        return [(family, (origin.host, origin.port))]
+    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
 class _LoopConnections:
     """The connections of one event loop."""
 
-    def __init__(self, closed: Callable[[], bool]) -> None:
+    def __init__(self) -> None:
         self.slots = asyncio.Semaphore(MAX_CONNECTIONS)
-        self._idle: dict[Origin, deque[_Connection]] = {}
-        self._closed = closed
-        self._end: AsyncGenerator[None] | None = None
+        self._idle: _Idle = {}
+        self._end = _close_at_the_end(self._idle)
 
     async def close_with_the_loop(self) -> None:
-        """Let them be closed when `asyncio.run` ends, for it ends the async generators that it has seen."""
-
-        async def end() -> AsyncGenerator[None]:
-            try:
-                yield
-            finally:
-                self.close()
-
-        self._end = end()
+        """Let the event loop close them when it ends, or when nobody holds this any more."""
         await anext(self._end)
 
     def take(self, origin: Origin) -> _Connection | None:
@@ -128,8 +162,9 @@ class _LoopConnections:
             connection.abort()
         return None
 
-    def give_back(self, origin: Origin, connection: _Connection) -> None:
-        if not connection.reusable or self._closed():
+    def give_back(self, origin: Origin, connection: _Connection, *, close: bool) -> None:
+        """Keep a connection for the next call, or close it."""
+        if not connection.reusable or close:
             connection.abort()
             return
         idle = self._idle.setdefault(origin, deque())
@@ -139,9 +174,31 @@ class _LoopConnections:
             idle.popleft().abort()
 
     def close(self) -> None:
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().abort()
+        """Close what is idle."""
+        _close(self._idle)
+
+    async def aclose(self) -> None:
+        """Do so, and wait until it is done."""
+        with suppress(RuntimeError):  # somebody else is doing it
+            await self._end.aclose()
+
+
+async def _close_at_the_end(idle: _Idle) -> AsyncGenerator[None]:
+    """Wait for the end: the one thing that `asyncio.run` closes at its end is generators that are still waiting.
+
+    Nor does a loop forget a generator that is no longer referenced: it closes that, too.
+    """
+    try:
+        yield
+    finally:
+        _close(idle)
+        await asyncio.sleep(0)  # the loop closes the sockets in its next turn, which may be its last
+
+
+def _close(idle: _Idle) -> None:
+    for connections in idle.values():
+        while connections:
+            connections.pop().abort()
 
 
 class _Connection(asyncio.Protocol):
@@ -179,15 +236,12 @@ class _Connection(asyncio.Protocol):
         """Ask the proxy at the other end for a connection to ``origin``, and return that."""
         transport = self._transport
         assert transport is not None  # noqa: S101  as above
-        try:
-            answer = await self.exchange(Signed(connect_message(origin, proxy.headers), b""), limit, no_body=True)
-            refuse_tunnel(answer)
-            inner = _Connection()
-            secured = await asyncio.get_running_loop().start_tls(transport, inner, context, server_hostname=origin.host)
-            inner.connection_made(cast("asyncio.Transport", secured))
-        except BaseException:
-            transport.abort()
-            raise
+        answer = await self.exchange(Signed(connect_message(origin, proxy.headers), b""), limit, no_body=True)
+        refuse_tunnel(answer)
+        inner = _Connection()
+        loop = asyncio.get_running_loop()
+        secured = await loop.start_tls(transport, inner, context, server_hostname=origin.host)
+        inner.connection_made(cast("asyncio.Transport", secured))
         return inner
 
     def is_stale(self) -> bool:
@@ -234,6 +288,9 @@ class _Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+_Idle = dict[Origin, deque[_Connection]]
 
 
 def _limited(seconds: float | None) -> AbstractAsyncContextManager[object]:

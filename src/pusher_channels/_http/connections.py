@@ -6,11 +6,14 @@ answer of a server that sends a byte now and then.
 
 from __future__ import annotations
 
+import atexit
+import os
 import select
 import socket
 import ssl
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,8 +33,6 @@ from pusher_channels._http.messages import (
 )
 from pusher_channels._signer import RequestSigner
 
-MAX_CONNECTIONS = 100
-"""How many connections are open at once. Calls beyond that wait for one."""
 KEEP_SECONDS = 15.0
 """How long an idle connection is kept: less than servers and load balancers keep it."""
 _READ_SIZE = 64 * 1024
@@ -39,7 +40,10 @@ _WRITE_SIZE = 16 * 1024
 
 
 class Connections:
-    """The connections of one client to the servers that it talks to."""
+    """The connections of one client to the servers that it talks to: as many as there are threads in a call.
+
+    No limit and no lock: an exception that a signal's handler raises could leave either of them taken for good.
+    """
 
     def __init__(
         self, make_context: Callable[[], ssl.SSLContext], proxy_for: Callable[[Origin], HttpProxy | None]
@@ -47,9 +51,10 @@ class Connections:
         self._make_context = make_context
         self._context: ssl.SSLContext | None = None
         self._proxy_for = proxy_for
-        self._slots = threading.Semaphore(MAX_CONNECTIONS)
         self._idle: dict[Origin, deque[_Connection]] = {}
+        self._pid = os.getpid()
         self._closed = False
+        _all.add(self)
 
     def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
         """Make one attempt."""
@@ -57,27 +62,31 @@ class Connections:
         signed = sign(request, signer, proxy_headers=None if proxy is None or origin.needs_tls else proxy.headers)
         connection: _Connection | None = None
         try:
-            if not self._slots.acquire(timeout=limit.left("pool")):
-                raise TimeoutError("no connection became free in time")
+            connection = self._take(origin) or _Connection(self._connect(origin, proxy, limit))
             try:
-                connection = self._take(origin) or _Connection(self._connect(origin, proxy, limit))
-                try:
-                    return connection.exchange(signed, limit, no_body=request.method == "HEAD")
-                finally:
-                    # Also when a signal's handler raises in the middle: half an answer must not become someone else's.
-                    self._give_back(origin, connection)
+                return connection.exchange(signed, limit, no_body=request.method == "HEAD")
             finally:
-                self._slots.release()
+                # Also when a signal's handler raises in the middle: half an answer must not become someone else's.
+                self._give_back(origin, connection)
         except (OSError, BadAnswerError, ValueError) as error:
             return failure_of(error, taken=connection is not None)
 
     def close(self) -> None:
         """Close what is idle, now, and all else when its call ends."""
         self._closed = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what is idle."""
+        if self._pid != os.getpid():
+            return  # they are the parent's
         for idle in list(self._idle.values()):
             with suppress(IndexError):
                 while True:
                     idle.pop().close()
+
+    def __del__(self) -> None:
+        self.close_idle()
 
     def _take(self, origin: Origin) -> _Connection | None:
         """Return the connection that was used last: the others grow old."""
@@ -100,7 +109,7 @@ class Connections:
         connection.idle_since = time.monotonic()
         idle.append(connection)
         if self._closed:
-            self.close()
+            self.close_idle()
         elif idle[0].is_old():
             with suppress(IndexError):  # one at a time is enough: each call looks here
                 idle.popleft().close()
@@ -119,6 +128,16 @@ class Connections:
         except BaseException:
             sock.close()
             raise
+
+
+_all = weakref.WeakSet[Connections]()
+
+
+@atexit.register
+def _at_exit() -> None:
+    # They stay usable: what else runs at exit may have something to send, as a publisher does.
+    for connections in list(_all):
+        connections.close_idle()
 
 
 class _Connection:
@@ -208,12 +227,19 @@ def _open(origin: Origin, limit: TimeLimit) -> socket.socket:
             return sock
 
 
+def family_of(host: str) -> socket.AddressFamily | None:
+    """Return the family of an address; None for a name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):
+            socket.inet_pton(family, host)
+            return family
+    return None
+
+
 def _look_up(origin: Origin, seconds: float | None) -> list[str]:
     """Return a host's addresses. The system's resolver knows no limit, so a thread asks it, and may be left behind."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        with suppress(OSError):  # it is a name
-            socket.inet_pton(family, origin.host)
-            return [origin.host]
+    if family_of(origin.host) is not None:
+        return [origin.host]
     answers = SimpleQueue[list[str] | Exception]()
 
     def ask() -> None:

@@ -20,6 +20,9 @@ from pusher_channels_rest.operations.events import trigger_batch_request
 if TYPE_CHECKING:
     import httpx
 
+    from pusher_channels._async_transport import AsyncHttpSender
+    from pusher_channels._transport import HttpSender
+
 
 class _Account:
     """Follows the attempts of one call: with ``retry_unsafe`` an early one may be in doubt, whatever the last says."""
@@ -68,10 +71,9 @@ class Sender(Transport):
         except Exception as error:
             return account.failure(error)
 
-    def _attempt(self, step: Send) -> RawResponse | Failure:
-        self._sender()  # raises when it is closed, before anything counts as sent
+    def _attempt(self, sender: HttpSender, step: Send) -> RawResponse | Failure:
         self._account.begin()
-        return self._account.end(super()._attempt(step))
+        return self._account.end(super()._attempt(sender, step))
 
 
 class AsyncSender(AsyncTransport):
@@ -97,7 +99,6 @@ class AsyncSender(AsyncTransport):
         account, self._account = self._account, _Account()
         return account.cut_off()
 
-    async def _attempt(self, step: Send) -> RawResponse | Failure:
-        self._sender()  # as above
+    async def _attempt(self, sender: AsyncHttpSender, step: Send) -> RawResponse | Failure:
         self._account.begin()
-        return self._account.end(await super()._attempt(step))
+        return self._account.end(await super()._attempt(sender, step))
