@@ -275,13 +275,23 @@ def test_an_interrupted_call_ends_its_span(provider: TracerProvider, exporter: E
 
 
 @instrumented
-async def test_a_closed_client_ends_its_span(kind: str, exporter: Exporter) -> None:
+async def test_a_closed_client_attempts_nothing(kind: str, exporter: Exporter) -> None:
     with FaultServer(Script(OK)) as server:
         async with open_client(kind, url_of(server)) as pusher:
             pass
         with pytest.raises(PusherError):
             await settle(pusher.trigger("c", "e", "d"))
         assert server.requests == []
+    assert ours(exporter) == []
+
+
+@instrumented
+async def test_a_given_client_that_its_owner_has_closed_ends_its_span(kind: str, exporter: Exporter) -> None:
+    client = httpx.Client() if kind == "sync" else httpx.AsyncClient()
+    await settle(client.close() if isinstance(client, httpx.Client) else client.aclose())
+    async with open_client(kind, "http://key:secret@127.0.0.1:1/apps/3", http_client=client) as pusher:
+        with pytest.raises(PusherError):
+            await settle(pusher.trigger("c", "e", "d"))
     (span,) = ours(exporter)
     assert attributes(span)["error.type"] == "PusherError"
     assert span.status.description == "the client is closed"

@@ -171,7 +171,7 @@ class AnswerParser:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             if error.__context__ is not None:  # a signal's handler has raised in one of the methods that it calls
-                raise error.__context__
+                raise error.__context__ from None
             self._refuse(BrokenAnswerError(f"the answer is not HTTP: {error}"))
         except httptools.HttpParserUpgrade:
             self._refuse(BrokenAnswerError("the answer is an upgrade that was not asked for"))
