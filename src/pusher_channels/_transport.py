@@ -224,7 +224,7 @@ class Transport(_BaseTransport[httpx.Client]):
 
         try:
             return make_sync_client(proxy=self._settings.proxy, verify=self._settings.verify)
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise ConfigurationError("proxy", "cannot be used: see the cause of this error") from error
 
 
@@ -285,7 +285,7 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
 
         try:
             return make_async_client(proxy=self._settings.proxy, verify=self._settings.verify)
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise ConfigurationError("proxy", "cannot be used: see the cause of this error") from error
 
 
