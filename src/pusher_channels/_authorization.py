@@ -73,7 +73,7 @@ class Authorizer:
         text = encode_json(user, "user", self._json_encoder)
         try:
             fields: object = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidArgumentError("user", "json_encoder must return JSON") from None
         if not is_object(fields):
             raise InvalidArgumentError("user", rule)
