@@ -18,6 +18,7 @@ __all__ = [
     "decode_json",
     "decode_nothing",
     "decode_text",
+    "parse_json",
     "read_boolean",
     "read_comma_list",
     "read_constant",
@@ -37,13 +38,24 @@ U = TypeVar("U")
 def decode_json(content: bytes, read: Callable[[object], T]) -> T:
     """Read a JSON body. An empty one, as a 204 has, reads as an empty object."""
     try:
-        value: object = json.loads(content or b"{}")
+        value = parse_json(content or b"{}")
     except (ValueError, RecursionError) as error:
         raise ResponseDecodeError("the body of the answer is not JSON") from error
     try:
         return read(value)
     except InvalidArgumentError as error:
         raise ResponseDecodeError(str(error)) from error
+
+
+def parse_json(content: bytes | str) -> object:
+    """Parse JSON, and nothing that Python takes beyond it: NaN, Infinity, and floats too large to be any number.
+
+    Raises:
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    value: object = json.loads(content, parse_constant=_refuse, parse_float=_finite)
+    return value
 
 
 def decode_text(content: bytes) -> str:
@@ -131,6 +143,15 @@ def read_either(
         return first(value, where)
     except ResponseDecodeError:
         return second(value, where)
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if value - value == 0.0 else _refuse(text)
 
 
 def _is_dict(value: object) -> TypeGuard[dict[str, object]]:

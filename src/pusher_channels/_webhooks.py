@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
@@ -27,6 +26,7 @@ from pusher_channels.errors import (
     UnknownKeyError,
 )
 from pusher_channels_rest.models import ClientEvent, WebhookBody
+from pusher_channels_rest.reading import parse_json
 from pusher_channels_rest.webhooks import WebhookEvent
 
 MAX_AHEAD = 60
@@ -106,23 +106,11 @@ def _header(headers: list[tuple[object, object]], name: str) -> str | None:
 
 def _decode(body: bytes) -> WebhookBody:
     try:
-        content: object = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_parse_float)
-        return WebhookBody.from_dict(_with_text_data(content))
+        return WebhookBody.from_dict(_with_text_data(parse_json(body.decode())))
     except ResponseDecodeError as error:
         raise InvalidWebhookBodyError(f"the body is not a webhook: {error}") from None
     except (ValueError, RecursionError):
         raise InvalidWebhookBodyError("the body is not JSON in UTF-8") from None
-
-
-def _parse_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
 
 
 def _with_text_data(content: object) -> object:
