@@ -31,6 +31,7 @@ _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 )
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # those aiohttp would add by itself
 _LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=15.0)
+_MAX_LINE = 100 * 1024  # a line of the head: what the sync client's httpcore takes. aiohttp's own limit is 8 KiB
 _EXACTLY = 1e9  # aiohttp rounds longer timeouts than this up to whole seconds
 
 
@@ -60,6 +61,8 @@ class _Pool:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
             skip_auto_headers=_OWN_HEADERS,
             trace_configs=[_noting_what_is_sent()],
         )
