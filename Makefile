@@ -28,11 +28,11 @@ node_modules/installed: package.json package-lock.json
 demo: $(VENV)/installed  ## Publish through a local server and watch the events arrive
 	$(BIN)/python -m examples.demo
 
-test: $(VENV)/installed  ## Unit, vector, generator, contract and end-to-end tests
+test: $(VENV)/installed  ## Unit, vector, property, fault, lifecycle, generator, contract and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/peers --ignore=tests/browser $(TESTS)
 
-soak: $(VENV)/installed  ## 10,000 fuzzed frames and requests, and 200,000 events to a server that fails in every way
-	SOAK=1 $(BIN)/python -m pytest tests/emulator/test_fuzz.py $(TESTS)
+soak: $(VENV)/installed  ## Ten times as many examples and calls, and 200,000 events to a server that fails in every way
+	SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/emulator/test_fuzz.py tests/properties tests/lifecycle $(TESTS)
 	$(BIN)/python -m tests.publisher.soak
 
 faults: $(VENV)/installed  ## Write docs/faults.md anew, from what the faults really come to

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from .errors import InvalidArgumentError, ResponseDecodeError
 
@@ -19,6 +19,7 @@ __all__ = [
     "decode_json",
     "decode_nothing",
     "decode_text",
+    "parse_json",
     "read_boolean",
     "read_comma_list",
     "read_constant",
@@ -38,13 +39,26 @@ U = TypeVar("U")
 def decode_json(content: bytes, read: Callable[[object], T]) -> T:
     """Read a JSON body. An empty one, as a 204 has, reads as an empty object."""
     try:
-        value: object = json.loads(content or b"{}")
+        value = parse_json(content or b"{}")
     except (ValueError, RecursionError) as error:
         raise ResponseDecodeError("the body of the answer is not JSON") from error
     try:
         return read(value)
     except InvalidArgumentError as error:
         raise ResponseDecodeError(str(error)) from error
+
+
+def parse_json(content: bytes | str) -> object:
+    """Parse JSON, and nothing that Python takes beyond it: NaN, Infinity, and floats too large to be any number.
+
+    Raises:
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    # A text in bytes may be UTF-16 or UTF-32: `json` finds out.
+    text = content if isinstance(content, str) else content.decode(json.detect_encoding(content), "surrogatepass")
+    value: object = _DECODER.decode(text)
+    return value
 
 
 def decode_text(content: bytes) -> str:
@@ -58,9 +72,18 @@ def decode_nothing(content: bytes) -> None:
 
 def copy_json(value: object) -> object:
     """Copy plain JSON, of which the readers take out what they read."""
-    if _is_dict(value):
-        return {key: copy_json(item) for key, item in value.items()}
-    return [copy_json(item) for item in value] if _is_list(value) else value
+    copied: list[Any] = [value]
+    waiting: list[tuple[Any, Any]] = [(copied, 0)]
+    while waiting:  # a recursion would end before `json` does
+        holder, place = waiting.pop()
+        item = holder[place]
+        if _is_dict(item):
+            holder[place] = fields = dict(item)
+            waiting += [(fields, key) for key in fields]
+        elif _is_list(item):
+            holder[place] = items = list(item)
+            waiting += [(items, index) for index in range(len(items))]
+    return copied[0]
 
 
 def read_object(value: object, where: str) -> dict[str, object]:
@@ -139,6 +162,19 @@ def read_either(
         return first(value, where)
     except ResponseDecodeError:
         return second(value, where)
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if value - value == 0.0 else _refuse(text)
+
+
+# json.loads would make a new one at every call.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def _is_dict(value: object) -> TypeGuard[dict[str, object]]:

@@ -81,5 +81,5 @@ class AsyncTransport(BaseTransport["httpx.AsyncClient"]):
 
         try:
             return AsyncHttpxSender(given or httpx.AsyncClient(proxy=settings.proxy, verify=settings.verify))
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise unusable_proxy() from error

@@ -82,7 +82,7 @@ class Authorizer:
             return text
         try:
             fields: object = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidArgumentError("user", "json_encoder must return JSON") from None
         if not is_object(fields):
             raise InvalidArgumentError("user", rule)

@@ -11,7 +11,7 @@ import attrs
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_data
 from pusher_channels.errors import InvalidArgumentError
-from pusher_channels_rest.scalars import check_user_id
+from pusher_channels_rest.scalars import check_channel_name, check_user_id
 
 if TYPE_CHECKING:
     from pusher_channels_rest.codec import Request
@@ -47,9 +47,11 @@ class RequestBuilder:
         self._keys = keys
         self._json_encoder = json_encoder
 
-    def _encoded(self, channel: object, data: object) -> str:
+    def _encoded(self, channel: object, argument: str, data: object) -> str:
         text = encode_data(data, "data", self._json_encoder)
-        return self._keys.encrypt(channel, text) if isinstance(channel, str) and is_encrypted(channel) else text
+        if not isinstance(channel, str) or not is_encrypted(channel):
+            return text
+        return self._keys.encrypt(check_channel_name(channel, argument), text)  # no key of a bad name
 
     def trigger(
         self,
@@ -69,7 +71,7 @@ class RequestBuilder:
             return trigger_request(
                 self._app_id,
                 name=event_name,
-                data=self._encoded(encrypted[0] if encrypted else None, data),
+                data=self._encoded(encrypted[0] if encrypted else None, "channels[0]", data),
                 channels=names,
                 socket_id=socket_id,
                 info=info,
@@ -81,11 +83,12 @@ class RequestBuilder:
     def trigger_batch(self, events: Iterable[Event]) -> Request[TriggerBatchResult]:
         from pusher_channels_rest.operations.events import trigger_batch_request
 
-        # One more than the limit is enough to refuse: the iterable may have no end.
         try:
-            taken = list(islice(iter(events), self._limits.max_batch_events + 1))
+            iterator = iter(events)  # nothing more: what a generator of the caller's raises is the caller's
         except TypeError:
             raise InvalidArgumentError("events", "must be an iterable of Event") from None
+        # One more than the limit is enough to refuse: the iterable may have no end.
+        taken = list(islice(iterator, self._limits.max_batch_events + 1))
         try:
             batch = [self._batch_event(event, index) for index, event in enumerate(taken)]
             return trigger_batch_request(self._app_id, batch=batch, limits=self._limits)
@@ -109,7 +112,7 @@ class RequestBuilder:
         return BatchEvent(
             channel=channel,
             name=name,
-            data=self._encoded(channel, data),
+            data=self._encoded(channel, "channel", data),
             socket_id=socket_id,
             info=info,
             limits=self._limits,

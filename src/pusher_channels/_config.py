@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 import attrs
 
@@ -30,7 +30,7 @@ _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MAX_SECONDS = 24 * 60 * 60
-_SECONDS = "must be a number of seconds above 0 and at most a day, or an httpx.Timeout"
+_SECONDS = "must be a number of seconds above 0 and at most a day, or an httpx.Timeout of such"
 
 
 @attrs.frozen(kw_only=True)
@@ -170,7 +170,7 @@ def check_hosts(*, cluster: object, host: object, port: object, ssl: object, pus
     if cluster is not None and (not isinstance(cluster, str) or (cluster and not _CLUSTER.fullmatch(cluster))):
         raise ConfigurationError("cluster", "must be a name such as eu: letters, digits and hyphens")
     if explicit is None:
-        values = {**DEFAULT_SERVER.variables, **({"cluster": cluster} if cluster else {})}
+        values = {**DEFAULT_SERVER.variables, **({"cluster": plain_text(cluster)} if cluster else {})}
         api = DEFAULT_SERVER.url.format(**values).partition("://")[2]
     else:
         api = explicit
@@ -205,7 +205,19 @@ def _is_host_name(name: str) -> bool:
         except ValueError:
             return False
         return True
+    if name[:4].lower() == "xn--" and not _is_decodable(name):
+        return False
     return len(name) <= 253 and all(1 <= len(label) <= 63 for label in name.removesuffix(".").split("."))
+
+
+def _is_decodable(name: str) -> bool:
+    """Tell whether httpx can read an internationalized name: it does so when a request is made, and fails at some."""
+    import httpx
+
+    try:
+        return bool(httpx.URL(f"http://{name}").host)
+    except (ValueError, httpx.InvalidURL):
+        return False
 
 
 def check_limits(*, max_data_bytes: int | None, max_batch_events: int | None) -> Limits:
@@ -219,16 +231,21 @@ def check_limits(*, max_data_bytes: int | None, max_batch_events: int | None) ->
 
 def check_timeout(timeout: object) -> httpx.Timeout | float:
     """Return the timeout as httpx takes it. There is no way to switch it off: a hung call would hold a worker."""
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
-        if not 0 < timeout <= _MAX_SECONDS:
-            raise ConfigurationError("timeout", _SECONDS)
+    if _is_seconds(timeout):
         return timeout
     loaded = sys.modules.get("httpx")  # whoever has a Timeout has imported it
     if loaded is None or not isinstance(timeout, loaded.Timeout):
         raise ConfigurationError("timeout", _SECONDS)
-    if set(cast("httpx.Timeout", timeout).as_dict().values()) == {None}:
+    parts = [part for part in cast("httpx.Timeout", timeout).as_dict().values() if part is not None]
+    if not parts:
         raise ConfigurationError("timeout", "must limit something")
+    if not all(_is_seconds(part) for part in parts):  # httpx takes anything, and fails when it is used
+        raise ConfigurationError("timeout", _SECONDS)
     return cast("httpx.Timeout", timeout)
+
+
+def _is_seconds(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _MAX_SECONDS
 
 
 def check_deadline(deadline: object) -> float:
@@ -276,7 +293,9 @@ def check_proxy(proxy: object) -> None:
 
     try:
         parts = urlsplit(proxy)
-        good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+        host = f"[{parts.hostname}]" if "[" in parts.netloc else parts.hostname or ""
+        known = parts.scheme in ("http", "https", "socks5", "socks5h")
+        good = known and _HOST.fullmatch(host) is not None and parts.port != 0
     except ValueError:
         good = False
     if not good:

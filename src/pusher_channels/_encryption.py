@@ -156,6 +156,7 @@ _REFUSED = (
     "the channel must stand alone (trigger and trigger_batch encrypt by themselves)"
 )
 _USER_PATH = re.compile(r"/apps/[^/]+/users/[^/%]+/[^/]+")
+_JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _EVENT_KEYS = frozenset({"name", "data", "channel", "channels", "socket_id", "info"})
 
 
@@ -172,7 +173,7 @@ def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | 
     if path.startswith("/server_api/"):
         return  # push notifications go to devices, and their payload may say anything
     keys = {name.lower() for name, _ in query}
-    in_path = _mentions(_unquoted(path)) and _USER_PATH.fullmatch(path) is None
+    in_path = _mentions(_unescaped(path)) and _USER_PATH.fullmatch(path) is None
     in_query = any(_mentions(name) or _mentions(value) for name, value in query if name not in _HARMLESS_KEYS)
     if (in_path or in_query) and "data" in keys:
         raise EncryptionError(_REFUSED)
@@ -182,7 +183,8 @@ def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | 
     try:
         value: object = json.loads(body, object_pairs_hook=reader.check_object)
     except (ValueError, RecursionError):
-        value = _unquoted(body.decode(errors="replace").replace("\0", ""))
+        # Python's limits, of digits and of depth, and its strictness are not those of every server.
+        value = _unescaped(body.decode(errors="replace").replace("\0", ""))
     if in_query or _mentions(value):
         raise EncryptionError(_REFUSED)
     if reader.found and any(key == "data" or key.startswith("channel") for key in keys):
@@ -232,21 +234,26 @@ def _is_text_encrypted(body: bytes) -> bool:
 
 
 def _mentions(value: object) -> bool:
-    if isinstance(value, str):
-        return ENCRYPTED_PREFIX in value
-    return is_list(value) and any(_mentions(item) for item in value)
+    left = [value]
+    while left:  # a recursion would end before `json` does
+        value = left.pop()
+        if isinstance(value, str) and ENCRYPTED_PREFIX in value:
+            return True
+        if is_list(value):
+            left += value
+    return False
 
 
-def _unquoted(text: str) -> str:
-    """Take percent-escapes off, as often as a chain of proxies might."""
-    if "%" not in text:
+def _unescaped(text: str) -> str:
+    """Take percent-escapes and JSON's own off, as often as a chain of proxies might."""
+    if "%" not in text and "\\u" not in text:
         return text
     from urllib.parse import unquote
 
     for _ in range(8):
-        if "%" not in text:
+        if "%" not in text and "\\u" not in text:
             break
-        text = unquote(text)
+        text = _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)), unquote(text))
     return text
 
 

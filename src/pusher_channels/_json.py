@@ -99,7 +99,7 @@ def _encode_other(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  any mapping will do
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return _encode_fields(value, [field.name for field in fields(value)])
     return _encode_model(value)
 
 
@@ -112,8 +112,15 @@ def _encode_model(value: object) -> object:
                 return dump(mode="json") if method == "model_dump" else dump()
         attributes = getattr(type(value), "__attrs_attrs__", None)
         if attributes is not None:
-            return {attribute.name: getattr(value, attribute.name) for attribute in attributes}
+            return _encode_fields(value, [attribute.name for attribute in attributes])
     raise _NotEncodableError(f"must not hold a {type(value).__name__}: it has no JSON form (see json_encoder)")
+
+
+def _encode_fields(value: object, names: list[str]) -> object:
+    try:
+        return {name: getattr(value, name) for name in names}
+    except AttributeError:
+        raise _NotEncodableError(f"must not hold a {type(value).__name__} with a field that is not set") from None
 
 
 # json.dumps would make a new one at every call.

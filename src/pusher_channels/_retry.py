@@ -59,7 +59,8 @@ def wait_before(retry: int, answer: RawResponse | None) -> float:
     import random
 
     # Full jitter: clients that failed together do not come back together.
-    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retry))  # noqa: S311  no secret depends on it
+    # A float ends at 2 to the 1024; the longest wait is reached long before.
+    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(retry, 60)))  # noqa: S311  no secret depends on it
 
 
 def _retry_after(answer: RawResponse) -> float | None:

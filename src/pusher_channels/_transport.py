@@ -277,7 +277,7 @@ class Transport(BaseTransport["httpx.Client"]):
 
         try:
             return HttpxSender(given or httpx.Client(proxy=settings.proxy, verify=settings.verify))
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise unusable_proxy() from error
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
@@ -27,6 +26,7 @@ from pusher_channels.errors import (
     UnknownKeyError,
 )
 from pusher_channels_rest.models import ClientEvent, WebhookBody
+from pusher_channels_rest.reading import parse_json
 from pusher_channels_rest.webhooks import WebhookEvent
 
 MAX_AHEAD = 60
@@ -114,7 +114,7 @@ def _only(values: list[str]) -> str | None:
 
 def _decode(body: bytes) -> WebhookBody:
     try:
-        content: object = _DECODER.decode(body.decode())
+        content: object = parse_json(body.decode())
         if b'"client_event"' in body or b"\\u" in body:
             _make_data_text(content)
         return WebhookBody.from_parsed(content)
@@ -122,21 +122,6 @@ def _decode(body: bytes) -> WebhookBody:
         raise InvalidWebhookBodyError(f"the body is not a webhook: {error}") from None
     except (ValueError, RecursionError):
         raise InvalidWebhookBodyError("the body is not JSON in UTF-8") from None
-
-
-def _parse_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
-
-
-# json.loads would make a new one at every call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)
 
 
 def _make_data_text(content: object) -> None:

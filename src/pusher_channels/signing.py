@@ -42,10 +42,16 @@ def sign_request(
     Raises:
         InvalidArgumentError: The query holds a reserved key or anything but str, or another argument breaks its rule.
     """
+    # Users without a type checker pass anything.
+    if query is not None and not isinstance(query, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError("query", "must be a mapping of str to str")
     pairs = [] if query is None else [(_text(name, "query"), _text(value, "query")) for name, value in query.items()]
-    if not isinstance(body, (str, bytes, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(body, str):
+        body = utf8_text(body, "body")
+    elif not isinstance(body, (bytes, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidArgumentError("body", "must be bytes, str or None")
-    if not isinstance(timestamp, int) or isinstance(timestamp, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+    # As text, a number of thousands of digits is refused by Python itself.
+    if not isinstance(timestamp, int) or isinstance(timestamp, bool) or abs(timestamp) >= 2**63:  # pyright: ignore
         raise InvalidArgumentError("timestamp", "must be an int: Unix time in seconds")
     return dict(
         signed_pairs(

@@ -281,6 +281,7 @@ FAULTS: dict[str, list[Fault]] = {
             serve=dribble(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99),
             slow=True,
         ),
+        Fault("a header of 50 KiB", *FINE, serve=forever(response("200 OK", GOOD, "X: " + "y" * 50_000))),
         Fault("a head of 1 MiB", *MAYBE_TAKEN, serve=send(HEAD + b"X: " + b"y" * (1 << 20))),
         Fault(
             "two different lengths",

@@ -252,7 +252,9 @@ def test_empty_lists_and_maps_of_php() -> None:
     assert reading.read_list({}, "x", str) == ()
 
 
-@pytest.mark.parametrize("content", [b" ", b"{", b"\xff", b"[" * 100_000, b"1" * 10_000])
+@pytest.mark.parametrize(
+    "content", [b" ", b"{", b"\xff", b"[" * 100_000, b"1" * 10_000, b"NaN", b"[-Infinity]", b'{"a":1e999}']
+)
 def test_a_body_that_is_not_json(content: bytes) -> None:
     with pytest.raises(ResponseDecodeError, match="not JSON"):
         reading.decode_json(content, lambda value: value)

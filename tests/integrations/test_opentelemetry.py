@@ -287,8 +287,13 @@ async def test_a_closed_client_attempts_nothing(kind: str, exporter: Exporter) -
 
 @instrumented
 async def test_a_given_client_that_its_owner_has_closed_ends_its_span(kind: str, exporter: Exporter) -> None:
-    client = httpx.Client() if kind == "sync" else httpx.AsyncClient()
-    await settle(client.close() if isinstance(client, httpx.Client) else client.aclose())
+    client: httpx.Client | httpx.AsyncClient
+    if kind == "sync":
+        client = httpx.Client()
+        client.close()
+    else:
+        client = httpx.AsyncClient()
+        await client.aclose()
     async with open_client(kind, "http://key:secret@127.0.0.1:1/apps/3", http_client=client) as pusher:
         with pytest.raises(PusherError):
             await settle(pusher.trigger("c", "e", "d"))

@@ -285,6 +285,7 @@ def test_a_user_that_is_no_object_is_told_its_rule(pusher: Pusher, user: object)
     [
         ("not json", "user: json_encoder must return JSON"),
         ("", "user: json_encoder must return JSON"),
+        ("[" * 100_000, "user: json_encoder must return JSON"),
         ("[]", "user: must be a mapping or a PresenceUser"),
     ],
 )

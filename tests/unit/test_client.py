@@ -156,6 +156,9 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
     ("path", lambda p: p.request("GET", "/a/..%5cb"), ""),
     ("path", lambda p: p.request("GET", "/" + "a" * 70_000), "8000"),
     ("query", lambda p: p.request("GET", "/x", query={"a": "x" * 70_000}), "8000"),
+    ("channels[0]", lambda p: p.trigger("private-encrypted-\ud800", "e", "d"), "Unicode"),
+    ("channels[0]", lambda p: p.trigger(["private-encrypted-a b"], "e", "d"), ""),
+    ("events[0].channel", lambda p: p.trigger_batch([Event("private-encrypted-\ud800", "e", "d")]), "Unicode"),
     ("events", lambda p: p.trigger_batch(None), "iterable"),  # type: ignore[arg-type]  # pyright: ignore
     ("events", lambda p: p.trigger_batch(Event("c", "e", "d")), "iterable"),  # type: ignore[arg-type]  # pyright: ignore
     ("channels[0]", lambda p: p.trigger("..", "e", "d"), r"\.\."),
@@ -189,6 +192,15 @@ async def test_the_twin_refuses_the_same(
         await call(recorder.asynchronous(push_notification_host="push.example"))
     assert caught.value.argument == argument
     assert recorder.requests == []
+
+
+def test_what_the_callers_own_generator_raises_is_not_hidden(recorder: Recorder) -> None:
+    def events() -> Iterator[Event]:
+        yield Event("c", "e", "d")
+        raise TypeError("a mistake of the caller's")
+
+    with pytest.raises(TypeError, match="a mistake of the caller's"):
+        recorder.sync().trigger_batch(events())
 
 
 def test_notify_needs_a_payload_and_a_host(recorder: Recorder) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import ssl
+from enum import Enum
+from inspect import isawaitable
 
 import httpx
 import pytest
@@ -20,6 +22,10 @@ def host_of(recorder: Recorder, **options: object) -> str:
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
+class Cluster(str, Enum):  # noqa: UP042  it formats itself as Cluster.EU
+    EU = "eu"
+
+
 @pytest.mark.parametrize(
     ("options", "origin"),
     [
@@ -28,6 +34,7 @@ def host_of(recorder: Recorder, **options: object) -> str:
         ({"cluster": ""}, "https://api-mt1.pusher.com"),
         ({"cluster": None}, "https://api-mt1.pusher.com"),
         ({"cluster": "my-own-1"}, "https://api-my-own-1.pusher.com"),
+        ({"cluster": Cluster.EU}, "https://api-eu.pusher.com"),
         ({"cluster": "eu", "host": "example.org"}, "https://example.org"),
         ({"host": "example.org:8443"}, "https://example.org:8443"),
         ({"host": "example.org", "port": 8443}, "https://example.org:8443"),
@@ -68,6 +75,8 @@ def test_hosts(recorder: Recorder, options: dict[str, object], origin: str) -> N
         ("host", "a\\b"),
         ("host", ".."),
         ("host", 7),
+        ("host", "xn--a"),
+        ("host", "XN--a.example"),
         ("port", 0),
         ("port", 65536),
         ("port", "400"),
@@ -81,6 +90,13 @@ def test_hosts(recorder: Recorder, options: dict[str, object], origin: str) -> N
         ("timeout", float("inf")),
         ("timeout", True),
         ("timeout", None),
+        ("timeout", httpx.Timeout(None)),
+        ("timeout", httpx.Timeout("5")),  # type: ignore[arg-type]  # pyright: ignore
+        ("timeout", httpx.Timeout([5])),  # type: ignore[arg-type]  # pyright: ignore
+        ("timeout", httpx.Timeout(5, read=0)),
+        ("timeout", httpx.Timeout(5, read=-1)),
+        ("timeout", httpx.Timeout(5, pool=1e9)),
+        ("timeout", httpx.Timeout(5, connect=float("nan"))),
         ("push_notification_host", "https://x"),
         ("max_data_bytes", 0),
         ("max_data_bytes", "1"),
@@ -244,6 +260,18 @@ def test_the_wrong_httpx_client_is_refused() -> None:
             Pusher(APP_ID, KEY, SECRET, http_client=client, proxy="http://p")
         with pytest.raises(ConfigurationError, match=r"^http_client: .*proxy and verify"):
             Pusher(APP_ID, KEY, SECRET, http_client=client, verify=ssl.create_default_context())
+
+
+@pytest.mark.parametrize("proxy", ["http://a\x01:3128", "http://&é", "http://[v1.a]"])
+@BOTH
+async def test_a_proxy_that_httpx_cannot_use(client: type[Pusher | AsyncPusher], proxy: str) -> None:
+    async def call() -> None:
+        called = client(APP_ID, KEY, SECRET, host="127.0.0.1:1", proxy=proxy).channels.list()
+        if isawaitable(called):
+            await called
+
+    with pytest.raises(ConfigurationError, match=r"^proxy: "):
+        await call()
 
 
 def test_good_options() -> None:

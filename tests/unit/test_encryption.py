@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from typing import cast
+from urllib.parse import quote
 
 import pytest
 from nacl.secret import SecretBox
@@ -133,6 +134,9 @@ def sent(body: object) -> bytes:
     return json.dumps(body).encode()
 
 
+HIDDEN = rb'{"channel":"\u0070rivate-encrypted-x","data":"plain","more":'
+
+
 @pytest.mark.parametrize(
     ("path", "query", "body"),
     [
@@ -203,6 +207,19 @@ def sent(body: object) -> bytes:
         (f"/apps/3/channels/{CHANNEL}/publish", (), sent([{"name": "e", "data": "plain"}, {"data": SEALED}])),
         ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "more": {"a": "plain"}})),
         ("/apps/3/events", (), "channels=private-encrypted-x&data=plain".encode("utf-16")),
+        # what Python does not take for JSON, and other servers do
+        ("/apps/3/events", (), HIDDEN + b"9" * 5000 + b"}"),
+        ("/apps/3/events", (), HIDDEN + b"[" * 5000 + b"]" * 5000 + b"}"),
+        ("/apps/3/events", (), HIDDEN + b'"\xff"}'),
+        ("/apps/3/events", (), HIDDEN + b'"a\nb"}'),
+        ("/apps/3/events", (), quote(HIDDEN + b"}").encode()),
+        # nested more deeply than a recursion of ours could go
+        ("/apps/3/events", (), b"[" * 900 + b'"private-encrypted-x"' + b"]" * 900),
+        (
+            "/apps/3/events",
+            (),
+            b'{"data":"plain","channels":' + b"[" * 900 + rb'"\u0070rivate-encrypted-x"' + b"]" * 900 + b"}",
+        ),
     ],
 )
 def test_guard_refuses_plaintext(path: str, query: tuple[tuple[str, str], ...], body: bytes | None) -> None:
@@ -224,6 +241,7 @@ def test_guard_refuses_plaintext(path: str, query: tuple[tuple[str, str], ...], 
         (f"/apps/3/users/{CHANNEL}/terminate_connections", (), b"{}"),
         ("/apps/3/channels", (("filter_by_prefix", "private-encrypted-"),), None),
         ("/apps/3/events", (), b"not json, but names no such channel"),
+        ("/apps/3/events", (), rb"neither is C:\users, or 100% of \u12 \ud800"),
         ("/apps/3/events", (), sent({"channel": "x", "name": CHANNEL, "data": CHANNEL})),
         ("/apps/3/events", (), sent({"channel": CHANNEL, "data": SEALED, "priority": 3, "fresh": True})),
         (f"/apps/3/channels/{CHANNEL}/publish", (), sent({"name": "e", "data": SEALED})),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
@@ -110,6 +110,16 @@ def deep() -> object:
     return value
 
 
+@dataclass
+class Unfinished:
+    never: int = field(init=False)
+
+
+@attrs.define
+class UnfinishedAttrs:
+    never: int = attrs.field(init=False)
+
+
 @pytest.mark.parametrize(
     ("make", "rule"),
     [
@@ -129,6 +139,8 @@ def deep() -> object:
         (lambda: {"a": b"bytes inside"}, "bytes"),
         (circular, "itself|deeply"),
         (deep, "deeply"),
+        (Unfinished, "not hold a Unfinished with a field that is not set"),
+        (lambda: [UnfinishedAttrs()], "not hold a UnfinishedAttrs with a field that is not set"),
     ],
 )
 def test_refuses(make: Callable[[], object], rule: str) -> None:

@@ -218,6 +218,10 @@ def test_a_retry_after_that_says_nothing_is_jitter(value: str) -> None:
     assert max(waits) <= 1
 
 
+def test_the_wait_stays_a_number_after_any_number_of_retries() -> None:
+    assert 0 <= wait_before(5000, None) <= 8
+
+
 def test_503_with_any_retry_after_was_not_taken() -> None:
     assert may_repeat(RawResponse(503, {"retry-after": "nonsense"}, b""), repeatable=False)
     assert not may_repeat(RawResponse(503, {}, b""), repeatable=False)
