@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -66,6 +67,29 @@ class _Pool:
         # aiohttp sends a GET a second time when the connection breaks. Repeating is the caller's decision, counted and
         # limited there; aiohttp has no public switch (its own test client sets the same attribute).
         self.session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+        self._guard = _close_with_the_loop(self.session)
+
+    async def open(self) -> None:
+        """Let the event loop close the connections when it ends, or when nobody holds this any more."""
+        await anext(self._guard)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        with suppress(RuntimeError):  # the loop does it at this moment
+            await self._guard.aclose()
+        await self.session.close()
+
+
+async def _close_with_the_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None]:
+    """Wait for the end: the one thing that `asyncio.run` closes at its end is generators that are still waiting.
+
+    Nor does a loop forget a generator that is no longer referenced: it closes that, too.
+    """
+    try:
+        yield
+    finally:
+        await session.close()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next round, which may be its last
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -85,8 +109,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """The running loop's pool: connections cannot move between loops, but a client may outlive `asyncio.run`."""
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
-        if pool is None:
+        if pool is None or pool.session.closed:
             pool = self._pools[loop] = _Pool(self._context, self._limits)
+            await pool.open()
             for other in [other for other in list(self._pools) if other.is_closed()]:
                 if (old := self._pools.pop(other, None)) is not None:  # another thread's loop may look here too
                     await old.session.close()
@@ -145,11 +170,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         here = asyncio.get_running_loop()
         while self._pools:
             loop, pool = self._pools.popitem()
-            if loop is here or loop.is_closed():
+            if loop is here:
+                await pool.aclose()
+            elif loop.is_closed():
                 await pool.session.close()
-            else:
-                with suppress(RuntimeError):  # the other loop stopped in this moment
-                    asyncio.run_coroutine_threadsafe(pool.session.close(), loop)
+            # The others are closed by their own loops, since nobody holds them any more.
 
 
 async def _read(stream: aiohttp.StreamReader) -> bytes | None:
