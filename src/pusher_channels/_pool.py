@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 import weakref
 from collections.abc import Callable
-from threading import Lock
-from typing import Generic, TypeVar, cast
+from threading import RLock
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
+
+import attrs
 
 from pusher_channels.errors import PusherError
 
@@ -25,7 +28,7 @@ class RetryBudget:
 
     def __init__(self) -> None:
         self._tokens = _RESERVE
-        self._lock = Lock()
+        self._lock = RLock()
 
     def earn(self) -> None:
         """Count a success."""
@@ -53,56 +56,109 @@ class Clock:
         return time.time() + self.offset
 
 
+@attrs.define(eq=False)
+class Held(Generic[ClientT]):
+    """An HTTP client, and the calls that are under way with it."""
+
+    client: ClientT
+    to_close: bool
+    pid: int = attrs.field(factory=os.getpid)
+    calls: weakref.WeakSet[Any] = attrs.field(factory=lambda: weakref.WeakSet[Any]())
+
+
 class Pool(Generic[ClientT]):
-    """Holds the HTTP client: made when first used, once in each process, and closed only if it was made here."""
+    """Holds the HTTP client: made when first used, once in each process, and closed only if it was made here.
+
+    It is never closed under a call. `close` refuses further calls, and the last one that is under way closes it.
+    """
 
     def __init__(self, given: ClientT | None) -> None:
         self._given = given
-        self._made: tuple[int, ClientT] | None = None
+        self._held: Held[ClientT] | None = None
         self._inherited: list[object] = []
         self._closed = False
-        self._lock = Lock()
+        # Reentrant: a signal handler, which may interrupt any line here, may call or close the client too.
+        self._lock = RLock()
         self.budget = RetryBudget()
         self.clock = Clock()
         _pools.add(cast("Pool[object]", self))
 
-    def client(self, make: Callable[[], ClientT]) -> ClientT:
-        """Return the client of this process.
+    def enter(self, call: object, make: Callable[[], ClientT]) -> Held[ClientT]:
+        """Let a call begin, and return this process's HTTP client for it. It ends with `leave`.
 
-        A forked child makes its own: two processes that write to one socket would mix up their requests.
+        A forked child makes its own: two processes that write to one socket would mix up their requests. ``call`` is
+        referenced weakly, so that one counts no longer once it is gone, even if an interrupt kept it from leaving.
 
         Raises:
             PusherError: The client was closed.
         """
-        made = self._made
-        if made is not None and made[0] == os.getpid():
-            return made[1]
         with self._lock:
             if self._closed:
                 raise PusherError("the client is closed")
-            if self._given is not None:
-                return self._given
-            made = self._made
-            if made is None or made[0] != os.getpid():
+            held = self._held
+            if held is None or held.pid != os.getpid():
                 # The parent's is neither closed nor dropped: either would end its TLS connections, or take them out
                 # of the parent's event loop, which shares its epoll with the child.
-                self._inherited.append(made)
-                made = self._made = (os.getpid(), make())
-            return made[1]
+                self._inherited.append(held)
+                held = self._held = Held(make(), True) if self._given is None else Held(self._given, False)
+            held.calls.add(call)
+            return held
+
+    def leave(self, held: Held[ClientT], call: object) -> ClientT | None:
+        """Let a call end. The caller closes the HTTP client that is returned, if any: nobody needs it any more."""
+        with self._lock:
+            held.calls.discard(call)
+            return None if held is self._held else _unused(held)
+
+    def retire(self, held: Held[ClientT]) -> None:
+        """Begin no further call with this HTTP client: nobody knows its state.
+
+        Nor is it closed, since even one of its locks may have stayed locked. It ends when nobody refers to it.
+        """
+        with self._lock:
+            if held.to_close and held is self._held:
+                self._held = None
+            held.to_close = False
 
     def close(self) -> ClientT | None:
-        """Refuse further use, and return the client that is to be closed."""
+        """Refuse further calls, and return the HTTP client if it is to be closed now."""
         with self._lock:
             self._closed = True
-            if self._made is None or self._made[0] != os.getpid():
+            return self.take()
+
+    def take(self) -> ClientT | None:
+        """Give up the HTTP client of this process, and return it if it is to be closed now."""
+        with self._lock:
+            held = self._held
+            if held is None or held.pid != os.getpid():
                 return None
-            made, self._made = self._made, None
-            return made[1]
+            self._held = None
+            return _unused(held)
 
     def renew_locks(self) -> None:
         """Replace the locks: in a forked child, one that another thread held would never be released."""
-        self._lock = Lock()
+        self._lock = RLock()
         self.budget = RetryBudget()
+
+    def __del__(self) -> None:
+        _close_now(self)
+
+
+def _unused(held: Held[ClientT]) -> ClientT | None:
+    return held.client if held.to_close and not held.calls else None
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    """An HTTP client that needs no event loop to close. The async one's loops close it once nobody refers to it."""
+
+    def close(self) -> None: ...
+
+
+def _close_now(pool: Pool[Any]) -> None:
+    client = pool.take()
+    if isinstance(client, _Closable):
+        client.close()
 
 
 _pools: weakref.WeakSet[Pool[object]] = weakref.WeakSet()
@@ -111,6 +167,14 @@ _pools: weakref.WeakSet[Pool[object]] = weakref.WeakSet()
 def _after_fork() -> None:
     for pool in list(_pools):
         pool.renew_locks()
+
+
+@atexit.register
+def _at_exit() -> None:
+    # They stay usable: what else runs at exit may have something to send. A publisher does; it registered later, so it
+    # has done so by now.
+    for pool in list(_pools):
+        _close_now(pool)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

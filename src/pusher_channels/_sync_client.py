@@ -149,6 +149,9 @@ def _look_up(host: str, port: int, seconds: float | None) -> list[str]:
 def _limited(transport: httpx.BaseTransport) -> httpx.BaseTransport:
     # httpx hands no network backend through to httpcore, which takes one: a test holds this line to both.
     transport._pool._network_backend = LimitedBackend()  # type: ignore[attr-defined]  # pyright: ignore
+    # Nor is httpcore's own lock, whose `__enter__` is Python code, safe from an exception of a signal handler: that may
+    # leave it locked.
+    transport._pool._optional_thread_lock = threading.RLock()  # type: ignore[attr-defined]  # pyright: ignore
     return transport
 
 

@@ -23,7 +23,7 @@ from pusher_channels._answers import RawResponse as RawResponse
 from pusher_channels._attempts import Attempt, tell
 from pusher_channels._auth import SignatureAuth
 from pusher_channels._config import Settings
-from pusher_channels._pool import Clock, Pool
+from pusher_channels._pool import Clock, Held, Pool
 from pusher_channels._version import __version__
 from pusher_channels.errors import (
     APIConnectionError,
@@ -191,33 +191,43 @@ class Transport(_BaseTransport[httpx.Client]):
             client.close()
 
     def _carry_out(self, exchange: _Exchange) -> RawResponse:
+        held = self._pool.enter(exchange, self._make_client)
         outcome: _Outcome = None
-        while True:
-            try:
-                step = exchange.send(outcome)
-            except StopIteration as stop:
-                answer: RawResponse = stop.value
-                return answer
-            if isinstance(step, _Wait):
-                time.sleep(step.seconds)
-                outcome = None
-            else:
-                outcome = self._attempt(step)
+        try:
+            while True:
+                try:
+                    step = exchange.send(outcome)
+                except StopIteration as stop:
+                    answer: RawResponse = stop.value
+                    return answer
+                if isinstance(step, _Wait):
+                    time.sleep(step.seconds)
+                    outcome = None
+                else:
+                    outcome = self._attempt(held, step)
+        finally:
+            unused = self._pool.leave(held, exchange)
+            if unused is not None:
+                unused.close()
 
-    def _attempt(self, step: _Send) -> RawResponse | Exception:
+    def _attempt(self, held: Held[httpx.Client], step: _Send) -> RawResponse | Exception:
         from pusher_channels._sync_client import attempt_limit
 
-        client = self._client()
+        client = held.client
         try:
             with attempt_limit(step.seconds):
                 return read_answer(client.send(step.request, auth=step.auth, follow_redirects=False, stream=True))
-        except _FAILURES as error:
+        except httpx.HTTPError as error:
             return _scrubbed(error)
-        except RuntimeError as error:
-            raise _closed_error(client, error) from error
-
-    def _client(self) -> httpx.Client:
-        return self._pool.client(self._make_client)
+        except BaseException as error:
+            # Not httpx's own: a signal handler may have raised it, in any line. Which of its connections the client
+            # has lost track of by that, nobody knows.
+            self._pool.retire(held)
+            if isinstance(error, _FAILURES):
+                return _scrubbed(error)
+            if isinstance(error, RuntimeError):
+                raise _closed_error(client, error) from error
+            raise
 
     def _make_client(self) -> httpx.Client:
         from pusher_channels._sync_client import make_sync_client
@@ -251,21 +261,27 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
             await client.aclose()
 
     async def _carry_out(self, exchange: _Exchange) -> RawResponse:
+        held = self._pool.enter(exchange, self._make_client)
         outcome: _Outcome = None
-        while True:
-            try:
-                step = exchange.send(outcome)
-            except StopIteration as stop:
-                answer: RawResponse = stop.value
-                return answer
-            if isinstance(step, _Wait):
-                await asyncio.sleep(step.seconds)
-                outcome = None
-            else:
-                outcome = await self._attempt(step)
+        try:
+            while True:
+                try:
+                    step = exchange.send(outcome)
+                except StopIteration as stop:
+                    answer: RawResponse = stop.value
+                    return answer
+                if isinstance(step, _Wait):
+                    await asyncio.sleep(step.seconds)
+                    outcome = None
+                else:
+                    outcome = await self._attempt(held, step)
+        finally:
+            unused = self._pool.leave(held, exchange)
+            if unused is not None:
+                await unused.aclose()
 
-    async def _attempt(self, step: _Send) -> RawResponse | Exception:
-        client = self._client()
+    async def _attempt(self, held: Held[httpx.AsyncClient], step: _Send) -> RawResponse | Exception:
+        client = held.client
         try:
             async with asyncio.timeout(step.seconds):
                 response = await client.send(step.request, auth=step.auth, follow_redirects=False, stream=True)
@@ -276,9 +292,6 @@ class AsyncTransport(_BaseTransport[httpx.AsyncClient]):
             return _scrubbed(error)
         except RuntimeError as error:
             raise _closed_error(client, error) from error
-
-    def _client(self) -> httpx.AsyncClient:
-        return self._pool.client(self._make_client)
 
     def _make_client(self) -> httpx.AsyncClient:
         from pusher_channels._async_client import make_async_client

@@ -9,7 +9,7 @@ import httpx
 
 from pusher_channels._answers import RawResponse
 from pusher_channels._config import Settings
-from pusher_channels._pool import Pool
+from pusher_channels._pool import Held, Pool
 from pusher_channels._retry import certainly_not_taken
 from pusher_channels._transport import AsyncTransport, Transport
 from pusher_channels.errors import APIError, PusherError
@@ -65,10 +65,9 @@ class Sender(Transport):
         except Exception as error:
             return account.failure(error)
 
-    def _attempt(self, step: Any) -> RawResponse | Exception:
-        self._client()  # raises when it is closed, before anything counts as sent
+    def _attempt(self, held: Held[httpx.Client], step: Any) -> RawResponse | Exception:
         self._account.begin()
-        return self._account.end(super()._attempt(step))
+        return self._account.end(super()._attempt(held, step))
 
 
 class AsyncSender(AsyncTransport):
@@ -94,7 +93,6 @@ class AsyncSender(AsyncTransport):
         account, self._account = self._account, _Account()
         return account.cut_off()
 
-    async def _attempt(self, step: Any) -> RawResponse | Exception:
-        self._client()  # as above
+    async def _attempt(self, held: Held[httpx.AsyncClient], step: Any) -> RawResponse | Exception:
         self._account.begin()
-        return self._account.end(await super()._attempt(step))
+        return self._account.end(await super()._attempt(held, step))
