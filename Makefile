@@ -31,8 +31,8 @@ demo: $(VENV)/installed  ## Publish through a local server and watch the events 
 test: $(VENV)/installed  ## Unit, vector, generator, contract and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/peers --ignore=tests/browser $(TESTS)
 
-soak: $(VENV)/installed  ## 10,000 fuzzed frames and requests, and 200,000 events to a server that fails in every way
-	SOAK=1 $(BIN)/python -m pytest tests/emulator/test_fuzz.py $(TESTS)
+soak: $(VENV)/installed  ## 10,000 fuzzed frames and requests, long lifecycles, and 200,000 events to a server that fails in every way
+	SOAK=1 $(BIN)/python -m pytest tests/emulator/test_fuzz.py tests/lifecycle $(TESTS)
 	$(BIN)/python -m tests.publisher.soak
 
 faults: $(VENV)/installed  ## Write docs/faults.md anew, from what the faults really come to
