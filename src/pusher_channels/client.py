@@ -192,7 +192,12 @@ class Pusher(BaseClient["httpx.Client"], Resources):
         return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool))
 
     def close(self) -> None:
-        """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
+        """Close the client: further calls raise a `PusherError`, "the client is closed".
+
+        Calls that other threads have begun go on to their end, retries included, and each gets its outcome. This does
+        not wait for them: the connections are closed now if there are none, else when the last of them is over. Closing
+        again does nothing, nor does closing a view. An ``http_client`` of your own stays open.
+        """
         if not self._state.is_view:
             self._transport.close()
 
@@ -288,7 +293,12 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
         return AsyncPublisher(options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool))
 
     async def aclose(self) -> None:
-        """Close the connections. An ``http_client`` of your own stays open, and so do those of a view's client."""
+        """Close the client: see `Pusher.close`.
+
+        The connections of this event loop are closed on return, if no call is under way. Other running event loops
+        close theirs by themselves. A client that is not closed loses its connections when `asyncio.run` ends, and can
+        be used in the next one; in a loop that you run and close yourself, await this first.
+        """
         if not self._state.is_view:
             await self._transport.aclose()
 
