@@ -1,0 +1,76 @@
+// Measures Trigger of pusher-http-go: bench EVENT HOST:PORT AT_ONCE SECONDS prints what one call costs, as JSON.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/pusher/pusher-http-go/v5"
+)
+
+func main() {
+	var event struct {
+		App, Key, Secret, Channel, Event string
+		Data                             map[string]interface{}
+	}
+	check(json.Unmarshal([]byte(os.Args[1]), &event))
+	host := os.Args[2]
+	atOnce, err := strconv.Atoi(os.Args[3])
+	check(err)
+	seconds, err := strconv.ParseFloat(os.Args[4], 64)
+	check(err)
+	client := pusher.Client{AppID: event.App, Key: event.Key, Secret: event.Secret, Host: host, Secure: true}
+
+	run := func(count int) {
+		var all sync.WaitGroup
+		for worker := 0; worker < atOnce; worker++ {
+			share := count / atOnce
+			if worker < count%atOnce {
+				share++
+			}
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				for ; share > 0; share-- {
+					check(client.Trigger(event.Channel, event.Event, event.Data))
+				}
+			}()
+		}
+		all.Wait()
+	}
+
+	// The first call makes the library's HTTP client, which it does without a lock.
+	check(client.Trigger(event.Channel, event.Event, event.Data))
+	warm, rate, spent := atOnce, 0.0, 0.0
+	for spent < seconds*0.3 {
+		begin := cpu()
+		run(warm)
+		spent = cpu() - begin
+		rate = float64(warm) / spent
+		warm *= 2
+	}
+	count := int(rate*seconds) + 1
+	wall, begin := time.Now(), cpu()
+	run(count)
+	spent = cpu() - begin
+	fmt.Printf(`{"cpu": %g, "wall": %g, "peak": 0, "count": %d}`+"\n",
+		spent/float64(count), time.Since(wall).Seconds()/float64(count), count)
+}
+
+func cpu() float64 {
+	var usage syscall.Rusage
+	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
