@@ -1,6 +1,6 @@
 """Which async HTTP transport costs least for one small signed POST, 50 at once, over TLS?
 
-    python benchmarks/async_transport.py --rounds 5 --requests 2000
+    python -m benchmarks.async_transport --rounds 5 --requests 2000
 
 Every candidate sends the same httpx request to the same loopback server. Rounds are interleaved (A B C, A B C, ...),
 each run in a process of its own, so that a slow moment of the machine hits all alike and the CPU time is the
@@ -13,20 +13,20 @@ import importlib.metadata
 import json
 import os
 import re
-import shutil
-import socket
 import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from benchmarks.sink import serving
 
 BODY = json.dumps(
     {"name": "price", "channels": ["private-orders"], "data": json.dumps({"id": 4711, "note": "x" * 200})}
@@ -204,96 +204,6 @@ async def work(name: str, url: str, ca: Path, total: int, at_once: int) -> dict[
         }
 
 
-# --- the server ---
-
-
-def certificate(folder: Path) -> Path:
-    """A private authority and a server certificate for 127.0.0.1 signed by it (rustls wants them apart)."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    signed = ["-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key")]
-    for name, extra in {
-        "ca": ["-subj", "/CN=benchmark CA"],
-        "cert": [
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1,DNS:localhost",
-            *signed,
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-        ],
-    }.items():
-        files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
-        subprocess.run(["openssl", "req", "-x509", *key, *extra, *files], check=True, capture_output=True)
-    return folder / "ca.pem"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-NGINX = """
-daemon off; worker_processes 1; error_log stderr error; pid {folder}/nginx.pid;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; keepalive_requests 1000000; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/cert.key;
-    location / {{ default_type application/json; return 200 '{{}}'; }}
-  }}
-}}
-"""
-
-
-async def sink(port: int, folder: Path) -> None:
-    """The fallback server: reads a request by its Content-Length and answers `{}`."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "cert.pem", folder / "cert.key")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = re.search(rb"content-length: (\d+)", head)
-                await reader.readexactly(int(length[1]) if length else 0)
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=context)
-    await server.serve_forever()
-
-
-@contextmanager
-def serving(folder: Path, port: int) -> Iterator[str]:
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx:
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
-        command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-        label = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr.strip()
-    else:
-        command = [sys.executable, __file__, "--sink", str(folder), "--port", str(port)]
-        label = "asyncio TLS sink (nginx not found)"
-    process = subprocess.Popen(command)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise SystemExit("the server did not start") from None
-                time.sleep(0.05)
-        yield label
-    finally:
-        process.terminate()
-        process.wait()
-
-
 # --- import time and installed size ---
 
 IMPORTS = {
@@ -348,14 +258,10 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=50)
     parser.add_argument("--only", action="append", help="candidate to run (may be repeated)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
-    parser.add_argument("--sink", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--ca", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
 
-    if args.sink:
-        asyncio.run(sink(args.port, args.sink))
-        return
     if args.worker:
         url = f"https://127.0.0.1:{args.port}{TARGET}"
         print(json.dumps(asyncio.run(work(args.worker, url, args.ca, args.requests, args.at_once))))
@@ -372,21 +278,19 @@ def main() -> None:
             names.append(name)
 
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    with tempfile.TemporaryDirectory() as text:
-        folder, port = Path(text), free_port()
-        ca = certificate(folder)
-        with serving(folder, port) as label:
-            print(f"server: {label}; Python {sys.version.split()[0]}; {os.cpu_count()} CPUs; {args.rounds} rounds of "
-                  f"{args.requests} requests, {args.at_once} at once")  # fmt: skip
-            for _ in range(args.rounds):
-                for name in names:
-                    command = [sys.executable, __file__, "--worker", name, "--port", str(port), "--ca", str(ca)]
-                    command += ["--requests", str(args.requests), "--at-once", str(args.at_once)]
-                    env = {**os.environ, "SSL_CERT_FILE": str(ca)}  # the official client takes no other authority
-                    run = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-                    if run.returncode:
-                        raise SystemExit(f"{name}: {run.stderr.strip().splitlines()[-1]}")
-                    results[name].append(json.loads(run.stdout))
+    with tempfile.TemporaryDirectory() as text, serving(Path(text)) as sink:
+        print(f"server: {sink.server}; Python {sys.version.split()[0]}; {os.cpu_count()} CPUs; {args.rounds} rounds of "
+              f"{args.requests} requests, {args.at_once} at once")  # fmt: skip
+        for _ in range(args.rounds):
+            for name in names:
+                command = [sys.executable, "-m", "benchmarks.async_transport", "--worker", name, "--ca", sink.ca]
+                command += ["--port", str(sink.https_port)]
+                command += ["--requests", str(args.requests), "--at-once", str(args.at_once)]
+                env = {**os.environ, "SSL_CERT_FILE": sink.ca}  # the official client takes no other authority
+                run = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+                if run.returncode:
+                    raise SystemExit(f"{name}: {run.stderr.strip().splitlines()[-1]}")
+                results[name].append(json.loads(run.stdout))
 
     print(f"\n{'candidate':30} {'CPU us/request':>22} {'wall us/request':>22}   version")
     print(f"{'':30} {'median (min..max)':>22} {'median (min..max)':>22}")

@@ -1,7 +1,7 @@
 # ruff: noqa: SIM117 - a server around a client reads better nested
 """How each async transport behaves where it matters to a signing client. Prints one table; asserts nothing.
 
-python benchmarks/async_transport_behaviour.py
+python -m benchmarks.async_transport_behaviour
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from async_transport import certificate, free_port
+
+from benchmarks.sink import free_port, make_certificates
 
 Make = Callable[..., httpx.AsyncBaseTransport]
 ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
@@ -404,7 +405,7 @@ CANDIDATES: dict[str, tuple[str, Make]] = {
 def main() -> None:
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        certificate(folder)
+        make_certificates(folder)
         for name, probe in PROBES.items():
             print(f"\n{name}")
             for candidate, (module, make) in CANDIDATES.items():

@@ -40,8 +40,8 @@ class Sink:
         http_port: The port without TLS, on 127.0.0.1.
         https_port: The port with TLS.
         ca: A file with the private authority alone.
-        trusted: certifi's authorities and the private one: what a client loads in life, so that loading it costs what it
-            costs in life. `SSL_CERT_FILE` names it in every contestant's environment.
+        trusted: certifi's authorities and the private one, so that loading them costs what it costs in life.
+            `SSL_CERT_FILE` names it in every contestant's environment.
         pusher_trusted: The same with the authorities that the PyPI library brings; empty without that library.
         server: The server's name and version.
     """
