@@ -171,9 +171,7 @@ def _answers() -> list[Line]:
         what = f"read 10,000 channels {words}"
         lines.append(Line(row="7", what=what, peer="`json.loads`", ours=ours, theirs=theirs, floor=3, goal=2))
     for name, words in (("webhook_typed", "type"), ("webhook_whole", "verify and type")):
-        ours, theirs = (
-            Loop(f"benchmarks.answers:{name}", {"events": 1000}) for name in (name, "webhook_parsed")
-        )
+        ours, theirs = (Loop(f"benchmarks.answers:{name}", {"events": 1000}) for name in (name, "webhook_parsed"))
         what = f"{words} a webhook of 1,000 events"
         lines.append(Line(row="7", what=what, peer="`json.loads`", ours=ours, theirs=theirs, floor=3, goal=2))
     return lines
@@ -185,21 +183,23 @@ FLAT = 1.03
 
 def _growth(sizes: tuple[int, ...]) -> list[Line]:
     """Events in jobs of a size. The queue holds no more than the smallest job has, so that each fills it."""
-    target, lines = "benchmarks.publishing:sync_publisher", list[Line]()
-    arguments = {"max_queue": 1000}
+    target, arguments, first = "benchmarks.publishing:sync_publisher", {"max_queue": 1000}, sizes[0]
+    first_job, first_once = Loop(target, arguments | {"job": first}), Loop(target, arguments, count=first)
+    lines: list[Line] = []
     for size in sizes[1:]:
+        events, peer = f"{size:,} events through the publisher", f"{first:,} events"
         once = Loop(target, arguments, count=size)
         job = once if size >= 100_000 else Loop(target, arguments | {"job": size})
-        for what, figure, theirs, ours in (
-            ("cost of an event", "cpu", Loop(target, arguments | {"job": sizes[0]}), job),
-            ("peak memory", "peak", Loop(target, arguments, count=sizes[0]), once),
-        ):
-            lines.append(
-                Line(
-                    row="8", what=f"{what}, {size:,} events through the publisher", peer=f"{sizes[0]:,} events",
-                    ours=ours, theirs=theirs, figure=figure, floor=1.10, goal=FLAT,
-                )  # fmt: skip
-            )
+        lines += [
+            Line(
+                row="8", what=f"cost of an event, {events}", peer=peer, floor=1.10, goal=FLAT,
+                ours=job, theirs=first_job,
+            ),
+            Line(
+                row="8", what=f"peak memory, {events}", peer=peer, floor=1.10, goal=FLAT,
+                ours=once, theirs=first_once, figure="peak",
+            ),
+        ]  # fmt: skip
     return lines
 
 

@@ -27,7 +27,7 @@ COUNTS = ("user_count", "subscription_count")
 def channel_list(channels: int, counts: int) -> bytes:
     """Return the answer that lists so many channels, each with so many counts."""
     names = (f"presence-room-{number:05}" for number in range(channels))
-    attributes = {name: {count: 3 for count in COUNTS[:counts]} for name in names}
+    attributes = {name: dict.fromkeys(COUNTS[:counts], 3) for name in names}
     return json.dumps({"channels": attributes}, separators=(",", ":")).encode()
 
 
