@@ -14,6 +14,7 @@ from benchmarks.samples import (
     CHANNEL,
     DATA,
     ENCRYPTED_CHANNEL,
+    EVENT,
     KEY,
     MASTER_KEY,
     MEMBER,
@@ -26,6 +27,7 @@ from benchmarks.samples import (
 )
 from benchmarks.sink import Sink
 from pusher_channels import Pusher
+from pusher_channels.signing import sign_request
 
 WEBHOOK_EVENTS = 5
 
@@ -127,3 +129,24 @@ def webhook_official(sink: Sink) -> Generator[Run]:
             raise RuntimeError("the webhook was refused")
 
     yield one_by_one(validate)
+
+
+@contextmanager
+def sign_ours(sink: Sink) -> Generator[Run]:
+    """`sign_request`: the signature of a request of which all is known."""
+    body = json.dumps({"name": EVENT, "channels": [CHANNEL], "data": json.dumps(DATA)}).encode()
+    path = f"/apps/{APP_ID}/events"
+    yield one_by_one(lambda: sign_request("POST", path, None, body, key=KEY, secret=SECRET, timestamp=1353088179))
+
+
+@contextmanager
+def request_ours(sink: Sink) -> Generator[Run]:
+    """All of `trigger` but the sending: a transport that answers at once stands where the network was."""
+    import httpx
+
+    class Nowhere(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, content=b"{}")
+
+    with httpx.Client(transport=Nowhere()) as client, Pusher(APP_ID, KEY, SECRET, http_client=client) as pusher:
+        yield one_by_one(lambda: pusher.trigger(CHANNEL, EVENT, DATA))

@@ -140,6 +140,34 @@ def _cells(judged: Judged) -> list[str]:
     return [*start, _amount(line, judged.ours.median), line.peer, theirs, spread, *asked, verdict]
 
 
+def ahead(judged: Sequence[Judged]) -> str:
+    """Return a list in Markdown of the lines in which the peer costs less."""
+    lines = [each for each in judged if each.ratio is not None and _peer_is_ahead(each)]
+    items = [f"- row {each.line.row}, {each.line.what}: {each.line.peer} ({_ratio(each)})" for each in lines]
+    return "\n".join(items) or "Nowhere."
+
+
+def _peer_is_ahead(judged: Judged) -> bool:
+    line = judged.line
+    return line.compares_peers and judged.ratio is not None and not reaches(line, judged.ratio.median, 1)
+
+
+def _ratio(judged: Judged) -> str:
+    assert judged.ratio is not None
+    return f"{judged.ratio.median:.2f}"
+
+
+def circumstances(*, rounds: int, seconds: float, server: str) -> str:
+    """Return a sentence on how and where it was measured."""
+    host, found = machine(), versions(server)
+    python, nginx = found.pop("python"), found.pop("server")
+    packages = ", ".join(f"{name} {version}" for name, version in found.items())
+    return (
+        f"{rounds} rounds, about {seconds:g} s of CPU a measurement; {python}; {host['system']}, {host['cores']} cores "
+        f"of {host['processor']}, {host['memory_gib']} GiB; {nginx}; {packages}."
+    )
+
+
 def _asked(line: Line, value: float | None) -> str:
     if value is None:
         return ""
@@ -149,9 +177,23 @@ def _asked(line: Line, value: float | None) -> str:
 def _amount(line: Line, value: float) -> str:
     if line.figure == "peak":
         return f"{value / 2**20:.1f} MiB"
+    if line.higher_is_better:
+        return f"{1 / value:,.0f}"
     if value >= 1:
         return f"{value:.2f} s"
     return f"{value * 1e3:.1f} ms" if value >= 0.0095 else f"{value * 1e6:.1f} us"
+
+
+def fill(page: str, parts: Mapping[str, str]) -> str:
+    """Return the page with what stands between `<!-- name -->` and `<!-- end of name -->` replaced by the parts."""
+    for name, part in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        head, found, rest = page.partition(begin)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"the page has no place for {name}")
+        page = f"{head}{begin}{part}\n{end}{tail}"
+    return page
 
 
 # As JSON

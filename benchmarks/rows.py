@@ -74,6 +74,11 @@ class Line:
     floor: float | None
     goal: float | None
 
+    @property
+    def compares_peers(self) -> bool:
+        """Whether the other one is something that a user could take instead."""
+        return self.theirs is not None and self.row not in ("7", "8")
+
     def contestants(self) -> list[Contestant]:
         """Return all that must be measured for this line."""
         return [each for each in (self.ours, self.theirs, self.net_of) if each is not None]

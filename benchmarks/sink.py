@@ -14,8 +14,6 @@ from pathlib import Path
 import attrs
 import certifi
 
-MISSING = "nginx is missing: apt-get install nginx-light"
-
 _CONFIG = """
 daemon off; worker_processes 1; error_log stderr error; pid {folder}/nginx.pid;
 events {{ worker_connections 1024; }}
@@ -62,8 +60,8 @@ def serving(folder: Path) -> Generator[Sink]:
         SystemExit: nginx or openssl is missing, or does not start.
     """
     nginx = nginx_path()
-    if nginx is None:
-        raise SystemExit(MISSING)
+    if nginx is None or shutil.which("openssl") is None:
+        raise SystemExit("nginx and openssl are needed as the other end: apt-get install nginx-light openssl")
     ca = make_certificates(folder)
     version = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
     sink = Sink(
