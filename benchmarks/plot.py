@@ -19,7 +19,7 @@ _COLORS = {
 }
 _TICKS = {0.05: "1/20", 0.1: "1/10", 0.2: "1/5", 0.5: "1/2", 1.0: "1", 2.0: "2", 5.0: "5"}
 _LEFT, _RIGHT = 0.025, 8.0
-_LABELS = -1.04  # where the labels begin, in widths of the plot
+_LABELS = -1.1  # where the labels begin, in widths of the plot
 
 
 def draw(judged: Sequence[Judged], target: Path) -> None:
@@ -31,7 +31,7 @@ def draw(judged: Sequence[Judged], target: Path) -> None:
     metadata = {"Title": "What the SDK costs, relative to its peers", "Date": None, "Creator": None}
     with matplotlib.rc_context(settings):
         figure: Any = import_module("matplotlib.figure").Figure(figsize=(11, 1.2 + 0.28 * len(lines)))
-        axes: Any = figure.add_axes((0.46, 0.02, 0.42, 0.86))
+        axes: Any = figure.add_axes((0.47, 0.02, 0.41, 0.86))
         places = _places(lines)
         for place, each in zip(places, lines, strict=True):
             _draw_line(axes, place, each)
