@@ -6,7 +6,8 @@ SPEC ?= spec/openapi.yaml
 OUT ?= generated_client/pusher_channels_rest
 TESTS ?=
 
-.PHONY: help demo test soak faults test-peers lint format generate check-generated build test-wheel check lock clean
+.PHONY: help demo test soak faults bench instructions test-peers lint format generate check-generated build test-wheel check \
+  lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -37,6 +38,12 @@ soak: $(VENV)/installed  ## Ten times as many examples and calls, and 200,000 ev
 
 faults: $(VENV)/installed  ## Write docs/faults.md anew, from what the faults really come to
 	$(BIN)/python -m tests.faults.table
+
+bench: $(VENV)/tools  ## Measure the SDK beside its peers, and write docs/benchmarks.md anew; QUICK=1 only prints
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+instructions: $(VENV)/installed  ## Fail if a local operation takes more instructions than before; UPDATE=1 records them
+	$(BIN)/python -m benchmarks.instructions $(if $(UPDATE),--update)
 
 test-peers: $(VENV)/installed node_modules/installed  ## The official libraries, soketi, and a real browser
 	$(BIN)/python -m pytest tests/peers tests/browser $(TESTS)

@@ -1,9 +1,9 @@
 """What the emulator bears: many subscribers, many idle connections, and clients that come and vanish.
 
-    python benchmarks/emulator_load.py fanout   # 1,000 subscribers each get 100 events, in order
-    python benchmarks/emulator_load.py idle     # 10,000 connections stay up within 1 GiB
-    python benchmarks/emulator_load.py churn    # 100,000 clients come, subscribe, publish and vanish
-    python benchmarks/emulator_load.py all
+    python -m benchmarks.emulator_load fanout   # 1,000 subscribers each get 100 events, in order
+    python -m benchmarks.emulator_load idle     # 10,000 connections stay up within 1 GiB
+    python -m benchmarks.emulator_load churn    # 100,000 clients come, subscribe, publish and vanish
+    python -m benchmarks.emulator_load all
 
 The server is a process of its own, on loopback. Each run ends with 1 if what it is to show does not hold.
 """
@@ -22,9 +22,10 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 TEXT = 1
@@ -38,7 +39,7 @@ def raise_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def serve(settings: dict[str, object]) -> None:
+def serve(settings: dict[str, Any]) -> None:
     """The server's process: it answers each line with what it uses now."""
     from pusher_channels.emulator import AppConfig, Emulator, WebhookEndpoint
 
@@ -86,15 +87,16 @@ class Server:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return json.loads(self._read())
+        stats: dict[str, float] = json.loads(self._read())
+        return stats
 
     def sign(self, text: str) -> str:
         return hmac.digest(self.secret.encode(), text.encode(), "sha256").hex()
 
 
 @contextmanager
-def running_server(**settings: object):
-    command = [sys.executable, __file__, "serve", json.dumps(settings)]
+def running_server(**settings: object) -> Generator[Server]:
+    command = [sys.executable, "-m", "benchmarks.emulator_load", "serve", json.dumps(settings)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Server(process)
