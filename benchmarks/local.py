@@ -141,12 +141,19 @@ def sign_ours(sink: Sink) -> Generator[Run]:
 
 @contextmanager
 def request_ours(sink: Sink) -> Generator[Run]:
-    """All of `trigger` but the sending: a transport that answers at once stands where the network was."""
-    import httpx
+    """All of `trigger` but the sending: the bytes that would be sent, and those of an answer read."""
+    from pusher_channels._http.answers import AnswerParser
+    from pusher_channels._http.messages import sign
 
-    class Nowhere(httpx.BaseTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            return httpx.Response(200, content=b"{}")
+    pusher = Pusher(APP_ID, KEY, SECRET)
+    transport, parser = pusher._transport, AnswerParser()  # pyright: ignore[reportPrivateUsage]
 
-    with httpx.Client(transport=Nowhere()) as client, Pusher(APP_ID, KEY, SECRET, http_client=client) as pusher:
-        yield one_by_one(lambda: pusher.trigger(CHANNEL, EVENT, DATA))
+    def build_and_read() -> None:
+        request = pusher._build.trigger(CHANNEL, EVENT, DATA)  # pyright: ignore[reportPrivateUsage]
+        prepared = transport._prepare_operation(request)  # pyright: ignore[reportPrivateUsage]
+        signed = sign(prepared, transport._signer)  # pyright: ignore[reportPrivateUsage]
+        parser.expect(signed.signature)
+        parser.feed(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+        request.operation.decode(parser.result().content)
+
+    yield one_by_one(build_and_read)
