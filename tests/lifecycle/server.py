@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -107,6 +108,10 @@ class Server:
     def release(self) -> None:
         """Answer all that is held."""
         self._get("/release")
+
+    def stop(self) -> None:
+        """Let it do nothing at all any more, as a machine that has lost its power."""
+        self._process.send_signal(signal.SIGSTOP)
 
     def forget(self) -> None:
         """Begin a new record."""

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,6 +185,43 @@ async def test_no_place_is_lost(server: Server) -> None:
     await auntil(lambda: len(server.records()) == LIMIT)  # all at once: each has a connection
     await asyncio.gather(*together)
     await pusher.aclose()
+    assert descriptors() == before
+
+
+@TLS
+@pytest.mark.parametrize("how", ["cancelled", "out of time"])
+async def test_a_server_that_is_gone(tmp_path: Path, how: str, tls: bool) -> None:
+    """Connections are given up at once: nobody waits for its consent to the end of TLS."""
+    before = descriptors()
+    with Server(tmp_path) as server:
+        pusher = async_client(server, tls=tls, timeout=20.0 if how == "cancelled" else 1.0)
+        hanging = pusher.with_options(headers=Orders(hang=True).header(), max_retries=0)
+        tasks = [asyncio.create_task(hanging.channels.get(f"c{number}")) for number in range(10)]
+        await auntil(lambda: len(server.records()) == 10)
+        server.stop()
+        if how == "cancelled":
+            for task in tasks:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await auntil(lambda: descriptors() <= before + 1)  # the one to the server's output
+        await pusher.aclose()
+    assert descriptors() == before
+
+
+@TLS
+def test_an_event_loop_that_ends_with_a_server_that_is_gone(tmp_path: Path, tls: bool) -> None:
+    before = descriptors()
+    with Server(tmp_path) as server:
+        pusher = async_client(server, tls=tls)
+
+        async def main() -> None:
+            hanging = pusher.with_options(headers=Orders(hang=True).header())
+            tasks = [asyncio.create_task(hanging.channels.get(f"c{number}")) for number in range(10)]
+            await auntil(lambda: len(server.records()) == len(tasks))
+            server.stop()
+
+        asyncio.run(main())  # which cancels the tasks
+        assert descriptors() == before + 1
     assert descriptors() == before
 
 
