@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+from contextlib import suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -565,7 +566,8 @@ async def test_connections_must_be_authorized_in_time() -> None:
 async def test_a_message_that_is_too_long_ends_only_its_connection(server: Emulator, http: Http) -> None:
     async with open_client(server) as one, open_client(server) as two:
         await two.subscribe("public")
-        await one.send_text("x" * 2_000_000)
+        with suppress(ConnectionClosed):  # the server need not read it to its end
+            await one.send_text("x" * 2_000_000)
         assert (await one.expect_close())[0] == 1009
         http.trigger("public")
         await two.expect("my-event", "public")
