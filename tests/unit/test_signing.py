@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from pusher_channels import InvalidArgumentError, SignatureAuth
+from pusher_channels._secret import Secret
+from pusher_channels._signer import RequestSigner
 from pusher_channels.signing import sign_request, string_to_sign
 from tests.unit.support import KEY, SECRET, Recorder
 
@@ -86,6 +88,8 @@ TEXT = "must be text throughout"
         (("GET", "/x", NO_QUERY, 7, KEY, 1), "body: must be bytes, str or None"),
         (("GET", "/x", NO_QUERY, "\ud800", KEY, 1), "body: must not hold lone surrogates: they have no UTF-8"),
         (("GET", "/x", NO_QUERY, None, KEY, "1"), "timestamp: must be an int: Unix time in seconds"),
+        (("GET", "/x", NO_QUERY, None, KEY, 2**63), "timestamp: must be an int: Unix time in seconds"),
+        (("GET", "/x", NO_QUERY, None, KEY, -(2**63)), "timestamp: must be an int: Unix time in seconds"),
         (("GET", "/x", NO_QUERY, None, KEY, 10**5000), "timestamp: must be an int: Unix time in seconds"),
         (("GET", "/x", NO_QUERY, None, b"key", 1), "key: must be a str"),
         (("GET", "/x", NO_QUERY, None, "", 1), "key: must not be empty"),
@@ -111,6 +115,29 @@ def test_method_and_query_values_may_be_empty() -> None:
     signed = sign_request("", "/", {"a": "", "": "b"}, "", key=KEY, secret=SECRET, timestamp=0)
     message = f"\n/\n=b&a=&auth_key={KEY}&auth_timestamp=0&auth_version=1.0"
     assert signed["auth_signature"] == hmac.new(SECRET.encode(), message.encode(), "sha256").hexdigest()
+
+
+@pytest.mark.parametrize("timestamp", [2**63 - 1, 1 - 2**63])
+def test_a_timestamp_may_have_63_bits(timestamp: int) -> None:
+    signed = sign_request("GET", "/x", None, None, key=KEY, secret=SECRET, timestamp=timestamp)
+    assert signed["auth_timestamp"] == str(timestamp)
+
+
+def test_the_query_that_is_sent_has_each_character_escaped_that_a_server_might_split_at() -> None:
+    signer = RequestSigner(KEY, Secret(SECRET), lambda: 1353088179.9)
+    signed = signer.sign("POST", "/apps/3/events", [("a/b", "c&d=e f,ü~"), ("Plain-1", "_.")], BODY)
+    given = sign_request(
+        "POST",
+        "/apps/3/events",
+        {"a/b": "c&d=e f,ü~", "Plain-1": "_."},
+        BODY,
+        key=KEY,
+        secret=SECRET,
+        timestamp=1353088179,
+    )
+    assert signed.signature == given["auth_signature"]
+    escaped = "a%2Fb=c%26d%3De%20f%2C%C3%BC~&Plain-1=_."
+    assert signed.query == escaped + "".join(f"&{name}={value}" for name, value in list(given.items())[2:])
 
 
 def test_a_body_as_text_stands_for_its_utf8() -> None:

@@ -235,6 +235,8 @@ def test_hostile_headers(pusher: Pusher, headers: Mapping[str, str], error: type
         b'{"time_ms":1,"events":[{"name":"channel_occupied"}]}',
         b'{"time_ms":1,"events":[{"name":"channel_occupied","channel":7}]}',
         b'{"time_ms":1,"events":[{"name":"client_event"}]}',
+        b'["client_event"]',
+        b'{"time_ms":1,"events":7,"name":"client_event"}',
         b"[" * 100_000,
         b'{"time_ms":1,"events":' + b"[" * 100_000,
         b'{"time_ms":1}{',
@@ -417,6 +419,13 @@ def test_client_event_data_is_text_or_missing(pusher: Pusher, event: dict[str, o
     (read_event,) = pusher.webhook(signed(body), body).events
     assert isinstance(read_event, ClientEvent)
     assert (read_event.data, read_event.raw_data, read_event.decryption_error) == (data, data, None)
+
+
+def test_a_name_may_be_written_with_escapes(pusher: Pusher) -> None:
+    body = payload(client_event({"a": 1}, "private-x")).replace(b'"client_event"', b'"\\u0063lient_event"')
+    (read_event,) = pusher.webhook(signed(body), body).events
+    assert isinstance(read_event, ClientEvent)
+    assert read_event.data == '{"a":1}'
 
 
 def test_data_of_other_events_stays_as_it_is(pusher: Pusher) -> None:
