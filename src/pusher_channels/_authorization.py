@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_json, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import InvalidArgumentError
+from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
 from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
-
-if TYPE_CHECKING:
-    from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
 
 _MAX_FORM_FIELDS = 100
 
@@ -37,8 +35,6 @@ class Authorizer:
     def authorize_channel(
         self, socket_id: str, channel_name: str, user: PresenceUser | Mapping[str, object] | None, *, signed_in: bool
     ) -> ChannelAuthorization:
-        from pusher_channels_rest.models import ChannelAuthorization
-
         socket_id = check_socket_id(socket_id, "socket_id")
         channel_name = check_channel_name(channel_name, "channel_name")
         if not isinstance(signed_in, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  "no" must not mean yes
@@ -56,15 +52,11 @@ class Authorizer:
         if user is None:
             auth = self._sign(f"{socket_id}:{channel_name}")
             return ChannelAuthorization.unchecked(auth=auth, shared_secret=shared_secret)
-        from pusher_channels_rest.models import PresenceUser
-
         channel_data = check_channel_data(self._user_json(user, PresenceUser), "user")
         auth = self._sign(f"{socket_id}:{channel_name}:{channel_data}")
         return ChannelAuthorization.unchecked(auth=auth, channel_data=channel_data)
 
     def authenticate_user(self, socket_id: str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
-        from pusher_channels_rest.models import SigninUser, UserAuthentication
-
         socket_id = check_socket_id(socket_id, "socket_id")
         user_data = self._user_json(user, SigninUser)
         return UserAuthentication.unchecked(auth=self._sign(f"{socket_id}::user::{user_data}"), user_data=user_data)

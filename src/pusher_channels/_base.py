@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import attrs
 
 from pusher_channels import _config
-from pusher_channels._authorization import Authorizer, parse_auth_form
-from pusher_channels._builder import RequestBuilder
 from pusher_channels._encryption import KeyRing
 from pusher_channels._json import JsonEncoder
 from pusher_channels._pool import Pool
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     import httpx
 
     from pusher_channels._attempts import Attempt
-    from pusher_channels._webhooks import Headers, Webhook
+    from pusher_channels._authorization import Authorizer
+    from pusher_channels._builder import RequestBuilder
+    from pusher_channels._webhooks import Headers, Webhook, WebhookReader
     from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
 
 HttpClientT = TypeVar("HttpClientT")
@@ -35,8 +36,7 @@ class _State(Generic[HttpClientT]):
     settings: _config.Settings
     pool: Pool[HttpClientT]
     keys: KeyRing
-    authorizer: Authorizer
-    builder: RequestBuilder
+    json_encoder: JsonEncoder | None
     is_view: bool = False
 
 
@@ -131,8 +131,7 @@ class BaseClient(Generic[HttpClientT]):
             settings=settings,
             pool=Pool(http_client),
             keys=keys,
-            authorizer=Authorizer(credentials.key, credentials.secret, keys, json_encoder),
-            builder=RequestBuilder(credentials.app_id, settings.limits, keys, json_encoder),
+            json_encoder=json_encoder,
         )
 
     @classmethod
@@ -327,7 +326,7 @@ class BaseClient(Generic[HttpClientT]):
             InvalidArgumentError: An argument breaks its rule. Nothing was signed.
             ConfigurationError: The channel is encrypted and the client has no master key.
         """
-        return self._state.authorizer.authorize_channel(socket_id, channel_name, user, signed_in=signed_in)
+        return self._authorizer.authorize_channel(socket_id, channel_name, user, signed_in=signed_in)
 
     def authorize_channel_form(
         self, body: bytes | str, user: PresenceUser | Mapping[str, object] | None = None, *, signed_in: bool = False
@@ -338,6 +337,8 @@ class BaseClient(Generic[HttpClientT]):
             InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
             ConfigurationError: The channel is encrypted and the client has no master key.
         """
+        from pusher_channels._authorization import parse_auth_form
+
         socket_id, channel_name = parse_auth_form(body, "socket_id", "channel_name")
         return self.authorize_channel(socket_id, channel_name, user, signed_in=signed_in)
 
@@ -355,7 +356,7 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             InvalidArgumentError: An argument breaks its rule. Nothing was signed.
         """
-        return self._state.authorizer.authenticate_user(socket_id, user)
+        return self._authorizer.authenticate_user(socket_id, user)
 
     def authenticate_user_form(self, body: bytes | str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
         """Do `authenticate_user` for the form that the browser client posts (``socket_id``).
@@ -363,6 +364,8 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
         """
+        from pusher_channels._authorization import parse_auth_form
+
         (socket_id,) = parse_auth_form(body, "socket_id")
         return self.authenticate_user(socket_id, user)
 
@@ -389,13 +392,29 @@ class BaseClient(Generic[HttpClientT]):
             WebhookError: The webhook is not to be trusted or not readable; its subclass says why.
             InvalidArgumentError: ``body`` is not bytes, or ``tokens`` or ``max_age`` cannot be.
         """
-        from pusher_channels._webhooks import read_webhook
+        accepted = _config.check_tokens(tokens)
+        _config.check_max_age(max_age)
+        return self._webhook_reader.read(headers, body, tokens=accepted, max_age=max_age, now=time.time())
+
+    # Made when they are first used, as most programs need but one or two of them, and each loads what it needs.
+
+    @cached_property
+    def _authorizer(self) -> Authorizer:
+        from pusher_channels._authorization import Authorizer
+
+        state, credentials = self._state, self._state.settings.credentials
+        return Authorizer(credentials.key, credentials.secret, state.keys, state.json_encoder)
+
+    @cached_property
+    def _webhook_reader(self) -> WebhookReader:
+        from pusher_channels._webhooks import WebhookReader
 
         credentials = self._state.settings.credentials
-        accepted = {**_config.check_tokens(tokens), credentials.key: credentials.secret}
-        _config.check_max_age(max_age)
-        return read_webhook(headers, body, tokens=accepted, keys=self._state.keys, max_age=max_age, now=time.time())
+        return WebhookReader(credentials.key, credentials.secret, self._state.keys)
 
-    @property
+    @cached_property
     def _build(self) -> RequestBuilder:
-        return self._state.builder
+        from pusher_channels._builder import RequestBuilder
+
+        state = self._state
+        return RequestBuilder(state.settings.credentials.app_id, state.settings.limits, state.keys, state.json_encoder)

@@ -11,12 +11,14 @@ import attrs
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_data
 from pusher_channels.errors import InvalidArgumentError
+from pusher_channels_rest.models import BatchEvent
+from pusher_channels_rest.operations.events import trigger_batch_request, trigger_request
 from pusher_channels_rest.scalars import check_channel_name, check_user_id
 
 if TYPE_CHECKING:
     from pusher_channels_rest.codec import Request
     from pusher_channels_rest.limits import Limits
-    from pusher_channels_rest.models import BatchEvent, NotifyResult, TriggerBatchResult, TriggerResult
+    from pusher_channels_rest.models import NotifyResult, TriggerBatchResult, TriggerResult
 
 
 @attrs.frozen
@@ -61,8 +63,6 @@ class RequestBuilder:
         socket_id: str | None = None,
         info: Sequence[str] | str = (),
     ) -> Request[TriggerResult]:
-        from pusher_channels_rest.operations.events import trigger_request
-
         names: Sequence[str] = [channels] if isinstance(channels, str) else channels
         encrypted = _encrypted_among(names)
         if encrypted and len(names) > 1:
@@ -81,8 +81,6 @@ class RequestBuilder:
             raise _renamed(error, "name", "event_name") from None
 
     def trigger_batch(self, events: Iterable[Event]) -> Request[TriggerBatchResult]:
-        from pusher_channels_rest.operations.events import trigger_batch_request
-
         try:
             iterator = iter(events)  # nothing more: what a generator of the caller's raises is the caller's
         except TypeError:
@@ -107,8 +105,6 @@ class RequestBuilder:
     def batch_event(
         self, channel: str, name: str, data: object, socket_id: str | None = None, info: Sequence[str] | str = ()
     ) -> BatchEvent:
-        from pusher_channels_rest.models import BatchEvent
-
         return BatchEvent(
             channel=channel,
             name=name,

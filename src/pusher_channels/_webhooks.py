@@ -60,35 +60,37 @@ class Webhook:
     events: tuple[WebhookEvent, ...]
 
 
-def read_webhook(
-    headers: object,
-    body: object,
-    *,
-    tokens: Mapping[str, Secret],
-    keys: KeyRing,
-    max_age: float | None,
-    now: float,
-) -> Webhook:
-    """Verify the webhook and read it. ``tokens`` are all accepted keys with their secrets, ``now`` is Unix time."""
-    if not isinstance(body, (bytes, bytearray, memoryview)):
-        raise InvalidArgumentError("body", "must be the raw request body, as bytes")
-    content = bytes(cast("bytes", body))
-    _verify(headers, content, tokens)
-    payload = _decode(content)
-    time = _check_time(payload.time_ms, max_age, now)
-    events = tuple([_decrypted(event, keys) if type(event) is ClientEvent else event for event in payload.events or ()])
-    return Webhook(time=time, time_ms=payload.time_ms, events=events)
+class WebhookReader:
+    """Reads the webhooks of one app: only what its key and secret, or others that are accepted, have signed."""
 
+    def __init__(self, key: str, secret: Secret, keys: KeyRing) -> None:
+        self._key = key
+        self._secret = secret
+        self._keys = keys
 
-def _verify(headers: object, body: bytes, tokens: Mapping[str, Secret]) -> None:
-    key, signature = _read_headers(headers)
-    secret = None if key is None else tokens.get(key)
-    if secret is None:
-        raise UnknownKeyError("the X-Pusher-Key header is missing, or names a key that is not accepted here")
-    given = b"" if signature is None else signature.encode("utf-8", "surrogatepass")
-    # In one expression: error trackers show the locals of the frames that an error passes.
-    if not hmac.compare_digest(secret.sign(body).encode(), given):
-        raise InvalidSignatureError("the X-Pusher-Signature header is not the signature of the body")
+    def read(
+        self, headers: object, body: object, *, tokens: Mapping[str, Secret], max_age: float | None, now: float
+    ) -> Webhook:
+        """Verify a webhook and read it. ``tokens`` are more accepted keys with their secrets, ``now`` is Unix time."""
+        if not isinstance(body, (bytes, bytearray, memoryview)):
+            raise InvalidArgumentError("body", "must be the raw request body, as bytes")
+        content = bytes(cast("bytes", body))
+        self._verify(headers, content, tokens)
+        payload = _decode(content)
+        time = _check_time(payload.time_ms, max_age, now)
+        keys = self._keys
+        events = [_decrypted(event, keys) if type(event) is ClientEvent else event for event in payload.events or ()]
+        return Webhook(time=time, time_ms=payload.time_ms, events=tuple(events))
+
+    def _verify(self, headers: object, body: bytes, tokens: Mapping[str, Secret]) -> None:
+        key, signature = _read_headers(headers)
+        secret = self._secret if key == self._key else tokens.get(key or "")
+        if secret is None:
+            raise UnknownKeyError("the X-Pusher-Key header is missing, or names a key that is not accepted here")
+        given = b"" if signature is None else signature.encode("utf-8", "surrogatepass")
+        # In one expression: error trackers show the locals of the frames that an error passes.
+        if not hmac.compare_digest(secret.sign(body).encode(), given):
+            raise InvalidSignatureError("the X-Pusher-Signature header is not the signature of the body")
 
 
 def _read_headers(headers: object) -> tuple[str | None, str | None]:

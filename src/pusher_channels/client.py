@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
 from pusher_channels._base import BaseClient
-from pusher_channels._builder import Event
 from pusher_channels_rest.resources import AsyncResources, Resources
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import httpx  # noqa: F401  named in the strings below
 
     from pusher_channels._async_transport import AsyncTransport
+    from pusher_channels._builder import Event
     from pusher_channels._http.answers import RawResponse
     from pusher_channels._transport import Transport
     from pusher_channels.publisher import AsyncPublisher, Publisher
@@ -189,7 +189,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
             concurrency=concurrency,
             split_refused=split_refused,
         )
-        return Publisher(options, state.builder, state.settings, lambda: Sender(state.settings, state.pool))
+        return Publisher(options, self._build, state.settings, lambda: Sender(state.settings, state.pool))
 
     def close(self) -> None:
         """Close the client: further calls raise a `PusherError`, "the client is closed".
@@ -290,7 +290,7 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
             concurrency=concurrency,
             split_refused=split_refused,
         )
-        return AsyncPublisher(options, state.builder, state.settings, lambda: AsyncSender(state.settings, state.pool))
+        return AsyncPublisher(options, self._build, state.settings, lambda: AsyncSender(state.settings, state.pool))
 
     async def aclose(self) -> None:
         """Close the client: see `Pusher.close`.

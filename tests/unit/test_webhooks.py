@@ -34,7 +34,7 @@ from pusher_channels import (
 )
 from pusher_channels._encryption import KeyRing
 from pusher_channels._secret import Secret
-from pusher_channels._webhooks import read_webhook
+from pusher_channels._webhooks import WebhookReader
 from tests.unit.support import APP_ID, KEY, MASTER_KEY, OTHER_MASTER_KEY, SECRET
 
 
@@ -374,8 +374,8 @@ def test_a_body_that_breaks_the_description_says_where(pusher: Pusher) -> None:
 
 def read(time_ms: int, *, now: float, max_age: float | None = 900) -> Webhook:
     body = payload(time_ms=time_ms)
-    tokens = {KEY: Secret(SECRET)}
-    return read_webhook(signed(body), body, tokens=tokens, keys=KeyRing(None), max_age=max_age, now=now)
+    reader = WebhookReader(KEY, Secret(SECRET), KeyRing(None))
+    return reader.read(signed(body), body, tokens={}, max_age=max_age, now=now)
 
 
 def test_the_ends_of_the_window() -> None:
