@@ -19,6 +19,7 @@ from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, EncryptionError
 
 ENCRYPTED_PREFIX = "private-encrypted-"
+_ENCRYPTED_PREFIX = ENCRYPTED_PREFIX.encode()
 _MASTER_KEY_BYTES = 32
 _NONCE_BYTES = 24
 _TAG_BYTES = 16
@@ -259,4 +260,4 @@ def _unescaped(text: str) -> str:
 
 def _may_mention(body: bytes) -> bool:
     """Be quick for the usual body: only an escape or another encoding could hide the prefix from this look."""
-    return ENCRYPTED_PREFIX.encode() in body or any(sign in body for sign in (b"\\u", b"\0", b"%"))
+    return _ENCRYPTED_PREFIX in body or b"\\u" in body or b"\0" in body or b"%" in body

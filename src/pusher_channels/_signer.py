@@ -14,7 +14,7 @@ from pusher_channels.signing import signed_pairs
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
-@attrs.frozen
+@attrs.define
 class SignedQuery:
     """The whole query of a signed request, escaped, and the signature in it."""
 
@@ -39,7 +39,9 @@ class RequestSigner:
         pairs = list(query)
         refuse_plaintext(path, pairs, body)
         signed = signed_pairs(method, path, pairs, body, key=self.key, secret=self.secret, timestamp=int(self.clock()))
-        return SignedQuery(encode_query(signed), signed[-1][1])
+        # What follows the key are digits, letters and dots.
+        escaped = [encode_query([*pairs, ("auth_key", self.key)]), *[f"{n}={v}" for n, v in signed[len(pairs) + 1 :]]]
+        return SignedQuery("&".join(escaped), signed[-1][1])
 
 
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:

@@ -57,7 +57,7 @@ _SIGNATURE = re.compile(r"[0-9a-fA-F]{64}")
 _log = logging.getLogger("pusher_channels")
 
 
-@attrs.frozen
+@attrs.define
 class Send:
     """Ask for one attempt."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 from pusher_channels._json import utf8_text
 from pusher_channels._secret import Secret
@@ -102,5 +103,5 @@ def signed_pairs(
 
 def string_to_sign(method: str, path: str, query: Iterable[tuple[str, str]]) -> str:
     """Return the text whose HMAC is the signature: keys in lower case and sorted, nothing escaped."""
-    pairs = sorted(((name.lower(), value) for name, value in query), key=lambda pair: pair[0])
-    return f"{method.upper()}\n{path}\n" + "&".join(f"{name}={value}" for name, value in pairs)
+    pairs = sorted([(name.lower(), value) for name, value in query], key=itemgetter(0))
+    return f"{method.upper()}\n{path}\n" + "&".join([f"{name}={value}" for name, value in pairs])

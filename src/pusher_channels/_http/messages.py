@@ -49,7 +49,7 @@ class Origin:
         return f"{self.scheme}://{self.authority}"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Outgoing:
     """A request, not signed yet: it is signed anew for each attempt.
 
@@ -80,7 +80,7 @@ class Outgoing:
         return f"{self.bare_url}?{encode_query(self.query)}" if self.query else self.bare_url
 
 
-@attrs.frozen
+@attrs.define
 class Signed:
     """The bytes of a signed request, and what must not show of them."""
 
