@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -124,8 +125,10 @@ class Runner:
         Raises:
             SystemExit: It failed.
         """
-        # A proxy, or where there is none, costs each client something: nothing is said about proxies here.
-        environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        # A proxy, or where there is none, costs each client something: nothing is said about proxies here. Nor are the
+        # settings of somebody's Python: one that writes no compiled files would compile the SDK at each start.
+        ignored = re.compile(r".*_proxy|PYTHON.*", re.IGNORECASE)
+        environment = {name: value for name, value in os.environ.items() if not ignored.fullmatch(name)}
         environment |= {"SSL_CERT_FILE": self.sink.trusted, "PYTHONHASHSEED": "0"}
         before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_json, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import InvalidArgumentError
-from pusher_channels_rest.models import ChannelAuthorization, PresenceUser, SigninUser, UserAuthentication
+from pusher_channels_rest import models  # not the classes, each of which is loaded when it is first named
 from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
 
 _MAX_FORM_FIELDS = 100
@@ -33,8 +33,13 @@ class Authorizer:
         self._json_encoder = json_encoder
 
     def authorize_channel(
-        self, socket_id: str, channel_name: str, user: PresenceUser | Mapping[str, object] | None, *, signed_in: bool
-    ) -> ChannelAuthorization:
+        self,
+        socket_id: str,
+        channel_name: str,
+        user: models.PresenceUser | Mapping[str, object] | None,
+        *,
+        signed_in: bool,
+    ) -> models.ChannelAuthorization:
         socket_id = check_socket_id(socket_id, "socket_id")
         channel_name = check_channel_name(channel_name, "channel_name")
         if not isinstance(signed_in, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  "no" must not mean yes
@@ -51,20 +56,24 @@ class Authorizer:
         shared_secret = self._keys.shared_secret(channel_name) if is_encrypted(channel_name) else None
         if user is None:
             auth = self._sign(f"{socket_id}:{channel_name}")
-            return ChannelAuthorization.unchecked(auth=auth, shared_secret=shared_secret)
-        channel_data = check_channel_data(self._user_json(user, PresenceUser), "user")
+            return models.ChannelAuthorization.unchecked(auth=auth, shared_secret=shared_secret)
+        channel_data = check_channel_data(self._user_json(user, models.PresenceUser), "user")
         auth = self._sign(f"{socket_id}:{channel_name}:{channel_data}")
-        return ChannelAuthorization.unchecked(auth=auth, channel_data=channel_data)
+        return models.ChannelAuthorization.unchecked(auth=auth, channel_data=channel_data)
 
-    def authenticate_user(self, socket_id: str, user: SigninUser | Mapping[str, object]) -> UserAuthentication:
+    def authenticate_user(
+        self, socket_id: str, user: models.SigninUser | Mapping[str, object]
+    ) -> models.UserAuthentication:
         socket_id = check_socket_id(socket_id, "socket_id")
-        user_data = self._user_json(user, SigninUser)
-        return UserAuthentication.unchecked(auth=self._sign(f"{socket_id}::user::{user_data}"), user_data=user_data)
+        user_data = self._user_json(user, models.SigninUser)
+        return models.UserAuthentication.unchecked(
+            auth=self._sign(f"{socket_id}::user::{user_data}"), user_data=user_data
+        )
 
     def _sign(self, text: str) -> str:
         return f"{self._key}:{self._secret.sign(text.encode())}"
 
-    def _user_json(self, user: object, model: type[PresenceUser | SigninUser]) -> str:
+    def _user_json(self, user: object, model: type[models.PresenceUser | models.SigninUser]) -> str:
         """Return the user as JSON text, checked as that text says it: a mapping keeps its extra keys and order."""
         rule = f"must be a mapping or a {model.__name__}"
         if isinstance(user, (str, bytes)):
