@@ -17,7 +17,7 @@ from .models.client_event import ClientEvent
 from .models.member_added import MemberAdded
 from .models.member_removed import MemberRemoved
 from .models.subscription_count import SubscriptionCount
-from .reading import copy_json, read_object, read_string
+from .reading import JSON_OBJECT, copy_json, read_object, read_string
 
 __all__ = [
     "UnknownEvent",
@@ -97,7 +97,7 @@ def decode_webhook_event(value: object) -> WebhookEvent:
 
 def read_webhook_event(value: object) -> WebhookEvent:
     """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-    fields = read_object(value, "WebhookEvent")
+    fields = value if type(value) is JSON_OBJECT else read_object(value, "WebhookEvent")
     kind = fields.get("name")
     read = _WEBHOOK_EVENT_KINDS.get(kind) if type(kind) is str else None
     return UnknownEvent.from_parsed(fields) if read is None else read(fields)

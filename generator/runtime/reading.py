@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, cast
 
 from .errors import InvalidArgumentError, ResponseDecodeError
 
 __all__ = [
+    "JSON_OBJECT",
     "copy_json",
     "decode_json",
     "decode_nothing",
@@ -29,6 +30,9 @@ __all__ = [
     "read_object",
     "read_string",
 ]
+
+JSON_OBJECT: type[dict[str, object]] = dict
+"""What `json` makes of an object, for a look without a call: type checkers then know what is in it."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -105,7 +109,12 @@ def read_list(value: object, where: str, read: Callable[[object], T]) -> tuple[T
 def read_map(value: object, where: str, read: Callable[[object], T]) -> dict[str, T]:
     """Read a JSON object whose keys are data."""
     if _is_dict(value):
-        return {key: read(item) for key, item in value.items()}
+        for (
+            key,
+            item,
+        ) in value.items():  # in place: what was read is gone at once, and no more objects exist than before
+            value[key] = read(item)
+        return cast("dict[str, T]", value)
     if value == []:
         return {}
     raise ResponseDecodeError(f"{where}: must be an object")

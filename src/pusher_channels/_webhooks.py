@@ -26,7 +26,7 @@ from pusher_channels.errors import (
     UnknownKeyError,
 )
 from pusher_channels_rest.models import ClientEvent, WebhookBody
-from pusher_channels_rest.reading import parse_json
+from pusher_channels_rest.reading import JSON_OBJECT, parse_json
 from pusher_channels_rest.webhooks import WebhookEvent
 
 MAX_AHEAD = 60
@@ -130,7 +130,11 @@ def _make_data_text(content: object) -> None:
     """Turn the data of client events into text: other servers send what the client sent as JSON in the JSON."""
     events = content.get("events") if is_object(content) else None
     for event in events if is_list(events) else ():
-        if is_object(event) and event.get("name") == "client_event" and not isinstance(event.get("data", ""), str):
+        if (
+            type(event) is JSON_OBJECT
+            and event.get("name") == "client_event"
+            and type(event.get("data", "")) is not str
+        ):
             event["data"] = json.dumps(event["data"], ensure_ascii=False, separators=(",", ":"))
 
 

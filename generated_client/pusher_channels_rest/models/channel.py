@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_boolean,
     read_integer,
@@ -66,7 +67,7 @@ class Channel:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "Channel")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "Channel")
         raw_occupied = fields.pop("occupied", None)
         raw_user_count = fields.pop("user_count", None)
         raw_subscription_count = fields.pop("subscription_count", None)

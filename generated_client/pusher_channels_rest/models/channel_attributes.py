@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_integer,
     read_object,
@@ -58,7 +59,7 @@ class ChannelAttributes:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "ChannelAttributes")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "ChannelAttributes")
         if not fields:
             return cast("Self", _EMPTY) if cls is ChannelAttributes else cls()
         raw_user_count = fields.pop("user_count", None)

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from ..errors import PusherError
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_constant,
     read_either,
@@ -80,7 +81,7 @@ class ClientEvent:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "ClientEvent")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "ClientEvent")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
         raw_event = fields.pop("event", None)

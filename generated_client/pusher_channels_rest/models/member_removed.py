@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_constant,
     read_either,
@@ -61,7 +62,7 @@ class MemberRemoved:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "MemberRemoved")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "MemberRemoved")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
         raw_user_id = fields.pop("user_id", None)

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_integer,
     read_object,
@@ -52,7 +53,7 @@ class NotifyResult:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "NotifyResult")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "NotifyResult")
         raw_number_of_subscribers = fields.pop("number_of_subscribers", None)
         # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
         new_number_of_subscribers: int | None = (

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_constant,
     read_integer,
@@ -61,7 +62,7 @@ class SubscriptionCount:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "SubscriptionCount")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "SubscriptionCount")
         raw_name = fields.pop("name", None)
         raw_channel = fields.pop("channel", None)
         raw_subscription_count = fields.pop("subscription_count", None)

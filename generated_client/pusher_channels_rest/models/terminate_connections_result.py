@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_object,
 )
@@ -47,7 +48,7 @@ class TerminateConnectionsResult:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "TerminateConnectionsResult")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "TerminateConnectionsResult")
         # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
         model = cls.__new__(cls)
         _set_additional_properties(model, fields or NO_FIELDS)

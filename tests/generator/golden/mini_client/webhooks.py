@@ -12,7 +12,7 @@ from attrs import field, frozen
 from .fields import NO_FIELDS
 from .models.added import Added
 from .models.message import Message
-from .reading import copy_json, read_object, read_string
+from .reading import JSON_OBJECT, copy_json, read_object, read_string
 
 __all__ = [
     "UnknownChange",
@@ -78,7 +78,7 @@ def decode_webhook_change(value: object) -> WebhookChange:
 
 def read_webhook_change(value: object) -> WebhookChange:
     """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-    fields = read_object(value, "WebhookChange")
+    fields = value if type(value) is JSON_OBJECT else read_object(value, "WebhookChange")
     kind = fields.get("what")
     read = _WEBHOOK_CHANGE_KINDS.get(kind) if type(kind) is str else None
     return UnknownChange.from_parsed(fields) if read is None else read(fields)

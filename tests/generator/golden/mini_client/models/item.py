@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_boolean,
     read_comma_list,
@@ -114,7 +115,7 @@ class Item:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "Item")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "Item")
         raw_name = fields.pop("name", None)
         raw_id = fields.pop("id", None)
         raw_flag = fields.pop("flag", None)

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_object,
     read_string,
@@ -61,7 +62,7 @@ class Leaf:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         from .leaf_deep import LeafDeep
 
-        fields = read_object(value, "Leaf")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "Leaf")
         raw_color = fields.pop("color", None)
         raw_deep = fields.pop("deep", None)
         # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_object,
 )
@@ -56,7 +57,7 @@ class LeafDeep:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
         from .leaf import Leaf
 
-        fields = read_object(value, "LeafDeep")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "LeafDeep")
         raw_leaf = fields.pop("leaf", None)
         # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
         new_leaf: Leaf | None = None if raw_leaf is None else Leaf.from_parsed(raw_leaf)

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from ..errors import PusherError
 from ..fields import NO_FIELDS, slot_setter
 from ..reading import (
+    JSON_OBJECT,
     copy_json,
     read_constant,
     read_object,
@@ -62,7 +63,7 @@ class Message:
     @classmethod
     def from_parsed(cls, value: object) -> Self:
         """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
-        fields = read_object(value, "Message")
+        fields = value if type(value) is JSON_OBJECT else read_object(value, "Message")
         raw_what = fields.pop("what", None)
         raw_text = fields.pop("text", None)
         # An answer may hold ten thousand objects: this does what __init__ does, in a third of the time.
