@@ -175,10 +175,11 @@ def _answers() -> list[Line]:
         )
         what = f"read 10,000 channels {words}"
         lines.append(Line(row="7", what=what, peer="`json.loads`", ours=ours, theirs=theirs, floor=3, goal=2))
-    for name, words in (("webhook_typed", "type"), ("webhook_whole", "verify and type")):
+    # The second is for information: `json.loads` verifies nothing.
+    for name, words, floor, goal in (("webhook_typed", "type", 3, 2), ("webhook_whole", "verify and type", None, None)):
         ours, theirs = (Loop(f"benchmarks.answers:{name}", {"events": 1000}) for name in (name, "webhook_parsed"))
         what = f"{words} a webhook of 1,000 events"
-        lines.append(Line(row="7", what=what, peer="`json.loads`", ours=ours, theirs=theirs, floor=3, goal=2))
+        lines.append(Line(row="7", what=what, peer="`json.loads`", ours=ours, theirs=theirs, floor=floor, goal=goal))
     return lines
 
 
