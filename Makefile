@@ -6,7 +6,7 @@ SPEC ?= spec/openapi.yaml
 OUT ?= generated_client/pusher_channels_rest
 TESTS ?=
 
-.PHONY: help demo test soak faults bench instructions test-peers lint format generate check-generated build test-wheel check \
+.PHONY: help demo test soak faults mutants bench instructions test-peers lint format generate check-generated build test-wheel check \
   lock clean
 
 help:  ## Show the targets
@@ -38,6 +38,9 @@ soak: $(VENV)/installed  ## Ten times as many examples and calls, and 200,000 ev
 
 faults: $(VENV)/installed  ## Write docs/faults.md anew, from what the faults really come to
 	$(BIN)/python -m tests.faults.table
+
+mutants: $(VENV)/tools  ## Make small mistakes in what must not be wrong, and write docs/mutants.md: which ones the tests notice
+	$(BIN)/python -m tests.mutants
 
 bench: $(VENV)/tools  ## Measure the SDK beside its peers, and write docs/benchmarks.md anew; QUICK=1 only prints
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
@@ -79,4 +82,4 @@ lock:  ## Pin the requirements again (needs uv)
 	  --no-header --quiet --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

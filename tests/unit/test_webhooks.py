@@ -34,7 +34,7 @@ from pusher_channels import (
 )
 from pusher_channels._encryption import KeyRing
 from pusher_channels._secret import Secret
-from pusher_channels._webhooks import WebhookReader
+from pusher_channels._webhooks import WebhookReader, _read_headers  # pyright: ignore[reportPrivateUsage]
 from tests.unit.support import APP_ID, KEY, MASTER_KEY, OTHER_MASTER_KEY, SECRET
 
 
@@ -398,6 +398,11 @@ def test_a_missing_signature_stands_for_none(pusher: Pusher) -> None:
     for headers in ({"X-Pusher-Key": KEY}, {"X-Pusher-Key": KEY, "X-Pusher-Signature": "XXXX"}):
         with pytest.raises(InvalidSignatureError):
             pusher.webhook(headers, GOOD, max_age=None)
+
+
+def test_a_header_that_is_missing_or_ambiguous_is_empty_and_so_nobodys() -> None:
+    assert _read_headers({}) == ("", "")
+    assert _read_headers({"X-Pusher-Key": "a", "x-pusher-key": "b", "X-Pusher-Signature": "s"}) == ("", "s")
 
 
 def test_a_header_that_stands_twice_with_one_value_stands_once(pusher: Pusher) -> None:
