@@ -75,7 +75,7 @@ build: $(VENV)/installed  ## Build wheel and sdist into dist/
 test-wheel: build  ## Unit and vector tests against the installed wheel, on the oldest and the newest Python
 	tests/wheel/run.sh
 
-check: lint test check-generated test-peers test-wheel  ## All that CI runs
+check: lint test check-generated mutants test-peers test-wheel  ## All that CI runs
 
 lock:  ## Pin the requirements again (needs uv)
 	for name in dev wheel tools; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
