@@ -72,7 +72,7 @@ build: $(VENV)/installed  ## Build wheel and sdist into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
-test-wheel: build  ## Unit and vector tests against the installed wheel, on the oldest and the newest Python
+test-wheel: build  ## Unit and vector tests against the installed wheel, on the oldest Python and requirements and on the newest
 	tests/wheel/run.sh
 
 check: lint test check-generated mutants test-peers test-wheel  ## All that CI runs
@@ -80,6 +80,8 @@ check: lint test check-generated mutants test-peers test-wheel  ## All that CI r
 lock:  ## Pin the requirements again (needs uv)
 	for name in dev wheel tools; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --quiet --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --upgrade \
+	  --resolution lowest-direct pyproject.toml --extra emulator requirements/oldest.in --output-file requirements/oldest.txt
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

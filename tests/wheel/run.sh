@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the unit and vector tests against the built wheel, in empty environments: nothing of the source tree is on the path.
+# On the oldest Python it runs with the oldest versions of what it needs, on the newest with the newest.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 scratch=$(mktemp -d)
@@ -14,11 +15,14 @@ for minor in 20 19 18 17 16 15 14 13 12 11; do
 done
 oldest="$root/.venv/bin/python"
 
-for python in "$oldest" "$newest"; do
+for age in oldest newest; do
+  python=${!age}
+  requirements=wheel
+  if [ "$age" = oldest ]; then requirements=oldest; fi
   name=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  echo "== wheel on Python $name"
+  echo "== wheel on Python $name, $age requirements"
   "$python" -m venv "$scratch/$name"
-  "$scratch/$name/bin/python" -m pip install --quiet --require-hashes --requirement "$root/requirements/wheel.txt"
+  "$scratch/$name/bin/python" -m pip install --quiet --require-hashes --requirement "$root/requirements/$requirements.txt"
   "$scratch/$name/bin/python" -m pip install --quiet --no-deps "$root"/dist/*.whl
   mkdir -p "$scratch/run-$name/tests"
   cp -r "$root/pyproject.toml" "$scratch/run-$name/"
