@@ -35,7 +35,7 @@ EXPLAINED: Mapping[str, str] = {
     r'digestmod="SHA256"': "digests go by their names in any case",
     r'quote\(text, safe="XXXX"\)': "an X is never escaped",
     r'event\.get\("data", "XXXX"\)': "of a default only the type is asked",
-    r"type\(None\) is dict": "only slower: the careful way comes to the same",
+    r"type\(None\) is JSON_OBJECT": "only slower: the careful way comes to the same",
     r"return hash\(None\)": "only slower: equal secrets still have equal hashes",
 }
 

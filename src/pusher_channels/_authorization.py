@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import cast
 
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_json, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import InvalidArgumentError
 from pusher_channels_rest import models  # not the classes, each of which is loaded when it is first named
+from pusher_channels_rest.reading import JSON_OBJECT
 from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
 
 _MAX_FORM_FIELDS = 100
@@ -75,12 +75,12 @@ class Authorizer:
 
     def _user_json(self, user: object, model: type[models.PresenceUser | models.SigninUser]) -> str:
         """Return the user as JSON text, checked as that text says it: a mapping keeps its extra keys and order."""
+        if self._json_encoder is None and type(user) is JSON_OBJECT and model.accepts(user):
+            return encode_json(user, "user")
         rule = f"must be a mapping or a {model.__name__}"
         if isinstance(user, (str, bytes)):
             raise InvalidArgumentError("user", rule)
         text = encode_json(user, "user", self._json_encoder)
-        if self._json_encoder is None and type(user) is dict and model.accepts(cast("dict[str, object]", user)):
-            return text
         try:
             fields: object = json.loads(text)
         except (ValueError, RecursionError):
