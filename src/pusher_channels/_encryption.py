@@ -156,6 +156,7 @@ _REFUSED = (
     "plaintext for a private-encrypted- channel was refused: its data must be an object of nonce and ciphertext, and "
     "the channel must stand alone (trigger and trigger_batch encrypt by themselves)"
 )
+_APP_PATH = re.compile(r"^/apps/[A-Za-z0-9._~-]+(?=/|$)")
 _USER_PATH = re.compile(r"/apps/[^/]+/users/[^/%]+/[^/]+")
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _EVENT_KEYS = frozenset({"name", "data", "channel", "channels", "socket_id", "info"})
@@ -174,7 +175,7 @@ def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | 
     if path.startswith("/server_api/"):
         return  # push notifications go to devices, and their payload may say anything
     keys = {name.lower() for name, _ in query}
-    in_path = _mentions(_unescaped(path)) and _USER_PATH.fullmatch(path) is None
+    in_path = _mentions(_unescaped(path)) and _names_a_channel(path)
     in_query = any(_mentions(name) or _mentions(value) for name, value in query if name not in _HARMLESS_KEYS)
     if (in_path or in_query) and "data" in keys:
         raise EncryptionError(_REFUSED)
@@ -193,6 +194,11 @@ def refuse_plaintext(path: str, query: Sequence[tuple[str, str]], body: bytes | 
     is_event = value is reader and _is_encrypted_event(reader.outermost, channels_needed=0)
     if in_path and not (is_event or _is_text_encrypted(body)):
         raise EncryptionError(_REFUSED)
+
+
+def _names_a_channel(path: str) -> bool:
+    """Tell whether it is a channel whose name stands in a path, not an app's or a user's."""
+    return _USER_PATH.fullmatch(path) is None and _mentions(_unescaped(_APP_PATH.sub("", path)))
 
 
 _HARMLESS_KEYS = frozenset({"filter_by_prefix", "name", "data"})

@@ -89,7 +89,7 @@ TO_CHANNEL: list[dict[str, Any]] = [{"channels": [CHANNEL]}, {"channel": CHANNEL
 
 def make_smuggled(choices: Choices) -> Parts:
     """Make a request that is right but for the plaintext that stands in it, and write it in some way."""
-    plain = f"plaintext{choices.text()}"
+    plain = f"plain text{choices.text()}"  # the space: what is base64 throughout could be a ciphertext
     path, query = "/apps/3/events", list[tuple[str, str]]()
     event: dict[str, Any] = {**choices.pick(TO_CHANNEL), "name": "e", "data": SEALED}
     match choices.number(11):

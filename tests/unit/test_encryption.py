@@ -426,6 +426,12 @@ MUST_BE_SEALED = (
         (f"/apps/3/users/{CHANNEL}/events/x", (), b"plain"),
         (f"/x/apps/3/users/{CHANNEL}/events", (), b"plain"),
         (f"/x/server_api/{CHANNEL}", (), b"plain"),
+        # an app's name may, and nothing behind or before it
+        (f"/apps/private-encrypted-3/channels/{CHANNEL}/events", (), b"plain"),
+        (f"/apps/private-encrypted-3@/{CHANNEL}", (), b"plain"),
+        ("/apps/private-encrypted-3@x/events", (), b"plain"),
+        ("/apps/private-encrypted-%33/events", (), b"plain"),
+        ("/x/apps/private-encrypted-3/events", (), b"plain"),
         # as often escaped as a chain of proxies might take off, and no more
         ("/apps/3/channels/private%" + "25" * 7 + "2Dencrypted-x/events", (), b"plain"),
         # a body that only hides the prefix
@@ -472,6 +478,10 @@ def test_guard_says_what_it_refuses(path: str, query: tuple[tuple[str, str], ...
         (f"/apps/3/channels/{CHANNEL}/users", (), b""),
         (f"/apps/3/users/{CHANNEL}/events", (("data", "plain"),), sent({"data": "plain"})),
         ("/apps/3/channels/private%" + "25" * 8 + "2Dencrypted-x/events", (), b"plain"),
+        # the name of an app
+        ("/apps/a-private-encrypted-3/events", (), sent({"channel": "public", "data": "plain"})),
+        ("/apps/private-encrypted-3/events", (("data", "plain"),), None),
+        (f"/apps/private-encrypted-3/users/{CHANNEL}/events", (), b"plain"),
     ],
 )
 def test_guard_lets_pass_what_carries_no_plaintext(
