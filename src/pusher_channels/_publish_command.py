@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 from contextlib import ExitStack
@@ -17,14 +18,7 @@ from pusher_channels._event_lines import Failures, InvalidLineError, Line, parse
 from pusher_channels._journal import Group, Journal, JournalError, Mark
 from pusher_channels._progress import Progress, Standing
 from pusher_channels.client import Pusher
-from pusher_channels.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    DeliveryUnknownError,
-    NotFoundError,
-    PermissionDeniedError,
-    PusherError,
-)
+from pusher_channels.errors import APIError, APIStatusError, ConfigurationError, DeliveryUnknownError, PusherError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,8 +37,12 @@ line was accepted, 1 if some were not, 2 for a wrong call.
 """
 _GROUP = 100
 """How many lines are recorded at once before they are sent. After a kill -9 up to three times as many are in doubt."""
-# These are not about the event: all the others would fail in the same way.
-_HOPELESS = (AuthenticationError, PermissionDeniedError, NotFoundError)
+_MASTER_KEY = "PUSHER_ENCRYPTION_MASTER_KEY_BASE64"
+# The file has time: a server that is away for a moment is waited for.
+_RETRIES, _DEADLINE = 8, 60.0
+# The only refusals that are about an event. With any other, the next event would fare no better.
+_ABOUT_THE_EVENT = (400, 413, 422)
+_WRONG_APP = re.compile(r"auth_key|invalid for app")  # what the service says of a key or an app id, with 400
 
 
 def add_publish_command(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +65,9 @@ def add_publish_command(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a number from 1 upwards")
+    return int(text)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -100,9 +97,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _client(arguments: argparse.Namespace) -> Pusher:
-    if arguments.url is None:
-        return Pusher.from_env(retry_unsafe=arguments.retry_unsafe)
-    return Pusher.from_url(arguments.url, retry_unsafe=arguments.retry_unsafe)
+    make = Pusher.from_env if arguments.url is None else partial(Pusher.from_url, arguments.url)
+    return make(
+        retry_unsafe=arguments.retry_unsafe,
+        max_retries=_RETRIES,
+        deadline=_DEADLINE,
+        encryption_master_key_base64=os.environ.get(_MASTER_KEY),
+    )
 
 
 class _Job:
@@ -115,8 +116,9 @@ class _Job:
         self._failures = failures
         self._publisher = publisher
         self._before = journal.counts.total()
-        self._not_taken = 0
         self._stopped = ""
+        self._given_up = False
+        self._waiting: set[Future[ChannelAttributes]] = set()
 
     def run(self, *, resend: bool, quiet: bool) -> int:
         """Publish what is left; return the exit status."""
@@ -162,23 +164,34 @@ class _Job:
             if line.text is not None and not line.text.strip():
                 self._settle(line, "b")
                 continue
+            if self._given_up:
+                self._settle(line, "r")
+                continue
             try:
                 future = self._publisher.publish_event(parse_event(line.text))
             except (InvalidLineError, PusherError) as error:
                 self._settle(line, "f", str(error))
             else:
+                self._waiting.add(future)
                 future.add_done_callback(partial(self._end, line))
 
     def _end(self, line: Line, future: Future[ChannelAttributes]) -> None:
-        error = future.exception()
-        if error is None:
-            self._settle(line, "a")
-        elif isinstance(error, _HOPELESS):
-            self._not_taken += 1
+        self._waiting.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled():
             self._settle(line, "r")
-            self._stop(f"{error}. Those lines were not taken, and are sent when it is run again")
+        elif error is None:
+            self._settle(line, "a")
+        elif isinstance(error, DeliveryUnknownError):
+            self._settle(line, "u", str(error))
+        elif _is_about_the_event(error):
+            self._settle(line, "f", str(error))
         else:
-            self._settle(line, "u" if isinstance(error, DeliveryUnknownError) else "f", str(error))
+            self._settle(line, "r")
+            self._stop(f"{error}. Lines that were not taken are sent when it is run again")
+            self._given_up = True
+            for other in list(self._waiting):  # or some might get through, before earlier ones of their channel
+                other.cancel()
 
     def _settle(self, line: Line, mark: Mark, reason: str = "") -> None:
         try:
@@ -212,6 +225,13 @@ class _Job:
             bad = counts["f"] + counts["u"]
             sys.stdout.write(self._counted() + (f": see {self._failures.path}" if bad else "") + "\n")
         return 1 if self._stopped or counts["f"] or counts["u"] else 0
+
+
+def _is_about_the_event(error: BaseException) -> bool:
+    """Tell whether an event that was certainly not taken was refused for what it is."""
+    if isinstance(error, APIStatusError):
+        return error.status_code in _ABOUT_THE_EVENT and _WRONG_APP.search(error.body) is None
+    return not isinstance(error, APIError)
 
 
 def _say(text: str) -> None:

@@ -10,16 +10,20 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import attrs
 import pytest
 
-from pusher_channels import _event_lines, _progress, cli
+from pusher_channels import _event_lines, _progress, _publish_command, cli
+from pusher_channels._encryption import KeyRing
 from pusher_channels._journal import Group, Journal, JournalError, Mark
 from pusher_channels._progress import Progress, Standing
 from pusher_channels.emulator import Emulator
 from tests.publisher.faults import Event, Fault, FaultServer, failing_if, in_turn
+from tests.unit.support import MASTER_KEY
 
 COMMAND = [sys.executable, "-m", "pusher_channels.cli", "publish"]
 
@@ -195,15 +199,52 @@ def test_what_would_fail_for_all_stops_it(
     server.plan = failing_if("404 in chunks", lambda event: True)
     files.write(*map(event, range(1000)))
     assert publish(server.url, files) == 1
-    assert "stopped: 404: none. Those lines were not taken, and are sent when it is run again\n" in (
-        capsys.readouterr().err
-    )
+    assert "stopped: 404: none. Lines that were not taken are sent when it is run again\n" in (capsys.readouterr().err)
     assert len(server.requests) < 100
     assert files.failures == []
     server.plan = in_turn()
     assert publish(server.url, files) == 0
     assert sorted(map(int, server.all_taken)) == list(range(1000))
     assert_order(server)
+
+
+@pytest.mark.parametrize("fault", ["429", "503 with retry-after", "refused"])
+def test_a_server_that_takes_nothing_stops_it(
+    files: Files, server: FaultServer, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setattr(_publish_command, "_RETRIES", 1)
+    left = count(1)
+    server.plan = lambda events: "none" if next(left) < 20 else fault
+    files.write(*map(event, range(1000)))
+    assert publish(server.url, files, "--quiet") == 1
+    accepted = len(server.all_taken)
+    assert accepted < 250
+    assert all(failure["outcome"] == "unknown" for failure in files.failures)
+    unknown = len(files.failures)
+    server.plan = in_turn()
+    publish(server.url, files, "--quiet")
+    assert len(files.failures) == unknown
+    assert len(server.all_taken) >= 1000 - unknown
+    assert_order(server)
+
+
+def test_a_wrong_key_stops_it(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files.write(*map(event, range(300)))
+    with Emulator() as server:
+        assert publish(server.url.replace(f"{urlsplit(server.url).username}:", "another:"), files, "--quiet") == 1
+        assert "stopped: 400: Unknown auth_key" in capsys.readouterr().err
+        assert files.failures == []
+        assert publish(server.url, files, "--quiet") == 0
+        assert len(server.published) == 300
+
+
+def test_encrypted_channels(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUSHER_ENCRYPTION_MASTER_KEY_BASE64", MASTER_KEY)
+    files.write({"channel": "private-encrypted-c", "name": "e", "data": "d"})
+    with Emulator() as server:
+        assert publish(server.url, files, "--quiet") == 0
+        (published,) = server.published
+    assert KeyRing(MASTER_KEY).decrypt("private-encrypted-c", published.data) == "d"
 
 
 def assert_order(server: FaultServer) -> None:
