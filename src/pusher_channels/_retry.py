@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import time
-from contextlib import suppress
 
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.messages import Failure, Origin
@@ -85,7 +84,7 @@ def server_offset(origin: Origin, answer: RawResponse) -> float | None:
     Only an answer that nobody on the way can forge counts, over TLS or from this machine, and at most a day: a
     signature for another day would be worth something to an eavesdropper.
     """
-    if answer.status_code != 401 or not (origin.needs_tls or _is_loopback(origin.host)):
+    if answer.status_code != 401 or not (origin.needs_tls or origin.is_loopback):
         return None
     found = _EXPIRED.search(answer.content[:_LONGEST_MESSAGE].decode(errors="replace"))
     if found is None:
@@ -98,11 +97,3 @@ def server_offset(origin: Origin, answer: RawResponse) -> float | None:
         return None
     offset = server.timestamp() - time.time()
     return offset if abs(offset) <= _MAX_SKEW else None
-
-
-def _is_loopback(host: str) -> bool:
-    from ipaddress import ip_address
-
-    with suppress(ValueError):  # a name, which is not to be judged by its first letters
-        return ip_address(host).is_loopback
-    return host == "localhost"

@@ -303,7 +303,8 @@ def _error_of(request: Outgoing, outcome: RawResponse | Failure) -> APIError:
     cause = _scrubbed(outcome.cause)
     kind = APITimeoutError if outcome.timed_out else APIConnectionError
     reason = str(cause) or ("timed out" if outcome.timed_out else type(cause).__name__)
-    error = kind(f"{request.method} {request.bare_url}: {reason}", request=_info(request))
+    way = "" if outcome.proxy is None else f" through the proxy {outcome.proxy}"
+    error = kind(f"{request.method} {request.bare_url}{way}: {reason}", request=_info(request))
     error.__cause__ = cause
     return error
 

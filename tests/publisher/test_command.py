@@ -214,7 +214,7 @@ def test_a_server_that_takes_nothing_stops_it(
 ) -> None:
     monkeypatch.setattr(_publish_command, "_RETRIES", 1)
     left = count(1)
-    server.plan = lambda events: "none" if next(left) < 20 else fault
+    server.plan = failing_if(fault, lambda _: next(left) >= 20)
     files.write(*map(event, range(1000)))
     assert publish(server.url, files, "--quiet") == 1
     accepted = len(server.all_taken)

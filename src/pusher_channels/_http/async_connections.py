@@ -61,7 +61,7 @@ class AsyncConnections:
                 finally:
                     mine.slots.release()
         except (OSError, BadAnswerError, ValueError) as error:
-            return failure_of(error, taken=connection is not None)
+            return failure_of(error, taken=connection is not None, proxy=None if proxy is None else proxy.origin)
 
     async def aclose(self) -> None:
         """Close what is idle, now, and all else when its call ends."""

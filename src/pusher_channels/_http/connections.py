@@ -69,7 +69,7 @@ class Connections:
                 # Also when a signal's handler raises in the middle: half an answer must not become someone else's.
                 self._give_back(origin, connection)
         except (OSError, BadAnswerError, ValueError) as error:
-            return failure_of(error, taken=connection is not None)
+            return failure_of(error, taken=connection is not None, proxy=None if proxy is None else proxy.origin)
 
     def close(self) -> None:
         """Close what is idle, now, and all else when its call ends."""

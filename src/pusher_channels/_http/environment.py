@@ -59,7 +59,8 @@ def _proxy_of_environment(origin: Origin) -> str | None:
 
     found = getproxies()
     url = found.get(origin.scheme) or found.get("all")
-    if not url or proxy_bypass(origin.host):
+    # A proxy's loopback is not ours: Go's rule, too. (The local server must work where the company has a proxy.)
+    if not url or proxy_bypass(origin.host) or origin.is_loopback:
         return None
     return url if "://" in url else f"http://{url}"
 

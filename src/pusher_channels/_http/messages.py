@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Literal
 
 import attrs
@@ -44,6 +45,15 @@ class Origin:
     @property
     def needs_tls(self) -> bool:
         return self.scheme == "https"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine itself."""
+        from ipaddress import ip_address
+
+        with suppress(ValueError):  # a name, which is not to be judged by its first letters
+            return ip_address(self.host).is_loopback
+        return self.host == "localhost"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}"
@@ -152,18 +162,20 @@ class Failure:
         timed_out: Whether time ran out.
         taken: Whether the server may have taken the request.
         lasting: Whether it would be the same again.
+        proxy: The proxy on the way.
     """
 
     cause: Exception
     timed_out: bool
     taken: bool
     lasting: bool
+    proxy: Origin | None = None
 
 
-def failure_of(error: Exception, *, taken: bool) -> Failure:
+def failure_of(error: Exception, *, taken: bool, proxy: Origin | None) -> Failure:
     """Tell what the error of an attempt over a connection of our own means."""
     lasting = isinstance(error, (BadAnswerError, ValueError)) or is_certificate_error(error)
-    return Failure(cause=error, timed_out=isinstance(error, TimeoutError), taken=taken, lasting=lasting)
+    return Failure(cause=error, timed_out=isinstance(error, TimeoutError), taken=taken, lasting=lasting, proxy=proxy)
 
 
 def is_certificate_error(error: BaseException | None) -> bool:
