@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from pusher_channels import InvalidArgumentError, Pusher, Webhook, WebhookError
+from pusher_channels import Pusher, PusherError, Webhook, WebhookError
 
 
 @attrs.frozen
@@ -56,7 +56,7 @@ def make_app(
         )
         try:
             authorization = pusher.authorize_channel_form(body, member)
-        except InvalidArgumentError as error:
+        except PusherError as error:
             return PlainTextResponse(str(error), 403)
         return JSONResponse(authorization.to_dict())
 
@@ -67,7 +67,7 @@ def make_app(
         signin = {"id": user.id, "user_info": {"name": user.name}, "watchlist": user.friends}
         try:
             authentication = pusher.authenticate_user_form(await request.body(), signin)
-        except InvalidArgumentError as error:
+        except PusherError as error:
             return PlainTextResponse(str(error), 403)
         return JSONResponse(authentication.to_dict())
 

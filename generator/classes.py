@@ -35,7 +35,10 @@ class Classes:
         entries: list[tuple[str, str]] = []
         for field in model.fields:
             rule = self.code.rule(field.type) if model.checked else ""
-            entries.append((field.name, ruled(field.description, rule)))
+            description = ruled(field.description, rule)
+            if field is self.encrypted(model):
+                description = f"{sentence(description)} Here it is decrypted, or None if it could not be."
+            entries.append((field.name, description))
         if self.encrypted(model):
             entries.append(("raw_data", "The data as it came. Not part of the JSON."))
             entries.append(("decryption_error", "Why the data could not be decrypted. Not part of the JSON."))

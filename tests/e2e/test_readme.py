@@ -64,6 +64,12 @@ async def test_the_auth_endpoints_of_the_readme_answer(server: Emulator, monkeyp
         assert answer.json()["channel_data"] == '{"user_id":"user-7","user_info":{"name":"Ada"}}'
         refused = await client.post("/pusher/auth", data={**form, "channel_name": ':user::{"id":"1"}'})
         assert refused.status_code == 403
+        for channel in ("private-admin", "private-encrypted-x"):  # there is no master key
+            answer = await client.post("/pusher/auth", data={**form, "channel_name": channel})
+            assert answer.status_code == 403
+        for path in ("/pusher/auth", "/pusher/user-auth"):
+            for body in (b"", b"foo=1.1", b"\xff"):
+                assert (await client.post(path, content=body)).status_code == 403
         signin = await client.post("/pusher/user-auth", data={"socket_id": "1.1"})
         assert "watchlist" in signin.json()["user_data"]
 

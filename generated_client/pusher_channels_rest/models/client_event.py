@@ -33,8 +33,8 @@ class ClientEvent:
         name: The kind of event.
         channel: The name of the channel.
         event: The name that the client gave the event; it starts with `client-`.
-        data: The data of the event, usually JSON text; on an end-to-end encrypted channel an `EncryptedData`
-            object.
+        data: The data of the event, usually JSON text. On an end-to-end encrypted channel an `EncryptedData` object
+            is sent. Here it is decrypted, or None if it could not be.
         socket_id: The connection that sent the event.
         user_id: The id of the user who sent the event, on presence channels only.
         raw_data: The data as it came. Not part of the JSON.

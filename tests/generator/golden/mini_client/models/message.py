@@ -28,7 +28,7 @@ class Message:
 
     Attributes:
         what: The API description says nothing about it.
-        text: The API description says nothing about it.
+        text: Here it is decrypted, or None if it could not be.
         raw_data: The data as it came. Not part of the JSON.
         decryption_error: Why the data could not be decrypted. Not part of the JSON.
         additional_properties: Fields that the API description does not name.
