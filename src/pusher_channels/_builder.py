@@ -63,6 +63,8 @@ class RequestBuilder:
         socket_id: str | None = None,
         info: Sequence[str] | str = (),
     ) -> Request[TriggerResult]:
+        if channels is None:  # pyright: ignore[reportUnnecessaryComparison]  the generated code takes it as not given
+            raise InvalidArgumentError("channels", "must be the name of a channel, or a list of names")
         names: Sequence[str] = [channels] if isinstance(channels, str) else channels
         encrypted = _encrypted_among(names)
         if encrypted and len(names) > 1:
@@ -95,12 +97,15 @@ class RequestBuilder:
 
     def _batch_event(self, event: Event, index: int) -> BatchEvent:
         where = f"batch[{index}]"
-        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  users without a type checker
-            raise InvalidArgumentError(where, "must be an Event")
         try:
-            return self.batch_event(event.channel, event.name, event.data, event.socket_id, event.info)
+            return self.one_event(event, where)
         except InvalidArgumentError as error:
-            raise error.under(where) from None
+            raise error if error.argument == where else error.under(where) from None
+
+    def one_event(self, event: Event, argument: str) -> BatchEvent:
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  users without a type checker
+            raise InvalidArgumentError(argument, "must be an Event")
+        return self.batch_event(event.channel, event.name, event.data, event.socket_id, event.info)
 
     def batch_event(
         self, channel: str, name: str, data: object, socket_id: str | None = None, info: Sequence[str] | str = ()

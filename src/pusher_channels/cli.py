@@ -57,17 +57,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError(text)
-    return port
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("must be a port from 0 to 65535")
+    return int(text)
 
 
 def _run_emulator(arguments: argparse.Namespace) -> int:
     try:
         from pusher_channels.emulator import Emulator
-    except ModuleNotFoundError as error:
-        _complain(f"{error}. The emulator needs: pip install 'pusher-channels-sdk[emulator]'")
+    except ImportError as error:
+        _complain(str(error))
         return 1
     server = Emulator(
         arguments.app_id,

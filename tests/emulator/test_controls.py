@@ -38,6 +38,16 @@ def test_answers_that_refuse(server: Emulator, http: Http, fault: Fault, expecte
     assert http.get("/channels").status_code == 200
 
 
+def test_an_answer_that_asks_for_another_try(server: Emulator, http: Http) -> None:
+    server.fail_next(Fault.UNAVAILABLE, delay=1.5)
+    answer = http.get("/channels")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    server.fail_next(Fault.UNAVAILABLE, times=2, delay=0)
+    with Pusher.from_url(server.url) as pusher:
+        pusher.trigger("public", "e", "sent again, as it was not taken")
+    assert len(server.events()) == 1
+
+
 def test_a_reset_connection(server: Emulator, http: Http) -> None:
     server.fail_next(Fault.RESET)
     with pytest.raises(httpx.ReadError) as error:
@@ -119,6 +129,7 @@ def test_what_the_sdk_makes_of_it(server: Emulator) -> None:
         Fault.SERVER_ERROR: ServerError,
         Fault.RATE_LIMITED: RateLimitError,
         Fault.OVER_QUOTA: PermissionDeniedError,
+        Fault.UNAVAILABLE: ServerError,
         Fault.RESET: APIConnectionError,
         Fault.HANG: APITimeoutError,
     }

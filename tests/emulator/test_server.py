@@ -7,12 +7,13 @@ import contextlib
 import gc
 import logging
 import socket
+import sys
 import threading
 import time
 
 import pytest
 
-from pusher_channels import Pusher
+from pusher_channels import Pusher, emulator
 from pusher_channels.emulator import AppConfig, Emulator, WebhookEndpoint
 from tests.emulator.client import open_client
 from tests.emulator.signed_http import Http
@@ -142,3 +143,25 @@ def test_the_log_has_a_line_for_each_request_and_event() -> None:
         http.close()
     assert lines[0] == "POST /apps/1/events 200 my-event on public"
     assert lines[1] == "GET /apps/1/channels/x/users 400 Users can only be retrieved for presence channels"
+
+
+def test_settings_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match="url"):
+        WebhookEndpoint("foo")
+    with pytest.raises(ValueError, match="events: must be some of cache_miss, channel_occupied, "):
+        WebhookEndpoint("http://127.0.0.1:1/", {"channel_ocupied"})
+    with pytest.raises(ValueError, match="events: "):
+        WebhookEndpoint("http://127.0.0.1:1/", "cache_miss")
+    with pytest.raises(TypeError, match="webhooks: must be WebhookEndpoints"):
+        AppConfig(webhooks=("http://127.0.0.1:1/",))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    endpoint = WebhookEndpoint("http://127.0.0.1:1/", ["cache_miss"])
+    assert endpoint.wants("cache_miss")
+    assert not endpoint.wants("member_added")
+    assert AppConfig(webhooks=[endpoint]).webhooks == (endpoint,)
+
+
+def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "pusher_channels.emulator.server", raising=False)
+    with pytest.raises(ImportError, match=r"uvicorn.*pip install 'pusher-channels-sdk\[emulator\]'"):
+        vars(emulator)["__getattr__"]("Emulator")

@@ -130,6 +130,8 @@ async def test_what_is_wrong_is_refused_before_it_is_queued(kind: str, server: F
                 await twin.publish("c", "e", "d", **options)
         with pytest.raises(InvalidArgumentError, match="^name: "):
             await twin.publish_event(Event("c", "", "d"))
+        with pytest.raises(InvalidArgumentError, match="^event: must be an Event$"):
+            await twin.publish_event({"channel": "c"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert (twin.statistics.queued, twin.statistics.failed) == (0, 0)
     assert server.requests == []
 

@@ -94,7 +94,7 @@ REFUSED: list[tuple[str, Callable[[Pusher], object], str]] = [
     ("channels[0]", lambda p: p.trigger(["ok\n"], "e", "d"), ""),
     ("channels[0]", lambda p: p.trigger("#server-to-users", "e", "d"), ""),
     ("channels[0]", lambda p: p.trigger("#server-to-user-" + "u" * 201, "e", "d"), ""),
-    ("channels", lambda p: p.trigger(None, "e", "d"), ""),  # type: ignore[arg-type]  # pyright: ignore
+    ("channels", lambda p: p.trigger(None, "e", "d"), "must be the name of a channel"),  # type: ignore[arg-type]  # pyright: ignore
     ("channels", lambda p: p.trigger({"c": 1}, "e", "d"), ""),  # type: ignore[arg-type]  # pyright: ignore
     ("channels", lambda p: p.trigger(b"c", "e", "d"), ""),  # type: ignore[arg-type]  # pyright: ignore
     ("channels", lambda p: p.trigger((c for c in "ab"), "e", "d"), ""),  # type: ignore[arg-type]  # pyright: ignore

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from pusher_channels.emulator.config import AppConfig, WebhookEndpoint
     from pusher_channels.emulator.controls import Fault
     from pusher_channels.emulator.server import Emulator
+    from pusher_channels_rest.limits import Limits
 
-__all__ = ["AppConfig", "Emulator", "Fault", "PublishedEvent", "PublishedNotification", "WebhookEndpoint"]
+__all__ = ["AppConfig", "Emulator", "Fault", "Limits", "PublishedEvent", "PublishedNotification", "WebhookEndpoint"]
 
 # Loaded when first used: the command's help needs none of the servers behind it.
 _MODULES = {
     "AppConfig": "pusher_channels.emulator.config",
     "Emulator": "pusher_channels.emulator.server",
     "Fault": "pusher_channels.emulator.controls",
+    "Limits": "pusher_channels_rest.limits",
     "PublishedEvent": "pusher_channels.emulator.app",
     "PublishedNotification": "pusher_channels.emulator.app",
     "WebhookEndpoint": "pusher_channels.emulator.config",
@@ -33,7 +35,10 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    try:
+        return getattr(import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{error}. The emulator needs: pip install 'pusher-channels-sdk[emulator]'") from error
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -61,9 +61,10 @@ class PublishedEvent:
     socket_id: str | None
     time: float
 
-    def json(self) -> Any:
+    def json(self) -> object:
         """Return the data, decoded."""
-        return json.loads(self.data)
+        decoded: object = json.loads(self.data)
+        return decoded
 
 
 @attrs.frozen(kw_only=True)

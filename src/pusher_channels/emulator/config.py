@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from typing import get_args
+
 import attrs
 
+from pusher_channels_rest import webhooks
 from pusher_channels_rest.limits import DEFAULT_LIMITS, Limits
 
 APP_ID = "1"
 KEY = "emulator-key"
 SECRET = "emulator-secret"  # noqa: S105  a fixed development default, good for nothing else
+_KINDS = [kind for kind in get_args(webhooks.WebhookEvent) if kind is not webhooks.UnknownEvent]
+_WEBHOOK_EVENTS = frozenset(str(attrs.fields_dict(kind)["name"].default) for kind in _KINDS)
+
+
+def _names_of_events(names: Collection[str] | None) -> frozenset[str] | None:
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(name in _WEBHOOK_EVENTS for name in names):
+        raise ValueError(f"events: must be some of {', '.join(sorted(_WEBHOOK_EVENTS))}")
+    return frozenset(names)
 
 
 @attrs.frozen
 class WebhookEndpoint:
     """Where an app's webhooks go. ``events`` names those wanted; None is all of them."""
 
-    url: str
-    events: frozenset[str] | None = None
+    url: str = attrs.field(validator=attrs.validators.matches_re(r"https?://.+"))
+    events: frozenset[str] | None = attrs.field(default=None, converter=_names_of_events)
 
     def wants(self, event: str) -> bool:
         """Whether this endpoint gets webhook events of the name."""
         return self.events is None or event in self.events
+
+
+def _endpoints(endpoints: Iterable[WebhookEndpoint]) -> tuple[WebhookEndpoint, ...]:
+    listed = tuple(endpoints)
+    if not all(isinstance(endpoint, WebhookEndpoint) for endpoint in listed):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError("webhooks: must be WebhookEndpoints")
+    return listed
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +83,7 @@ class AppConfig:
     app_id: str = APP_ID
     key: str = KEY
     secret: str = attrs.field(default=SECRET, repr=False)
-    webhooks: tuple[WebhookEndpoint, ...] = ()
+    webhooks: tuple[WebhookEndpoint, ...] = attrs.field(default=(), converter=_endpoints)
     enabled: bool = True
     tls_only: bool = False
     client_events: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 import threading
 import time
 
@@ -19,6 +20,8 @@ class Fault(enum.Enum):
     """It is answered with 500."""
     RATE_LIMITED = "rate limited"
     """It is answered with 429, which proxies and other servers do. The hosted service does not."""
+    UNAVAILABLE = "unavailable"
+    """It is answered with 503 and Retry-After, which says that it was not taken: clients send it again."""
     OVER_QUOTA = "over quota"
     """It is answered with 403, as for an app that is over its message quota."""
     RESET = "reset"
@@ -34,6 +37,7 @@ OVER_QUOTA_TEXT = "API call failed since (daily) message quota exceeded"
 _ANSWERS = {
     Fault.SERVER_ERROR: (500, "Internal server error"),
     Fault.RATE_LIMITED: (429, "Too many requests"),
+    Fault.UNAVAILABLE: (503, "Service unavailable"),
     Fault.OVER_QUOTA: (403, OVER_QUOTA_TEXT),
 }
 
@@ -94,7 +98,8 @@ async def suffer(planned: PlannedFault, request: Request) -> Response | None:
     """Let the fault happen to the request. None if it is to be answered after all."""
     if planned.fault in _ANSWERS:
         status, text = _ANSWERS[planned.fault]
-        return PlainTextResponse(text + "\n", status)
+        headers = {"Retry-After": str(math.ceil(planned.delay))} if planned.fault is Fault.UNAVAILABLE else None
+        return PlainTextResponse(text + "\n", status, headers)
     try:
         if planned.fault is Fault.SLOW:
             await asyncio.sleep(planned.delay)

@@ -148,7 +148,7 @@ class Emulator:
             fault: What happens.
             times: To how many requests.
             path: The end of their path, such as ``/events``. None is any.
-            delay: How many seconds a slow answer takes.
+            delay: How many seconds a slow answer takes, or `Fault.UNAVAILABLE` asks the client to wait.
         """
         self._controls.faults.add(PlannedFault(fault, times, path, delay))
 

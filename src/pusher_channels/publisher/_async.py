@@ -83,9 +83,7 @@ class AsyncPublisher:
 
     async def publish_event(self, event: Event) -> _Future:
         """Queue an `Event`: see `Publisher.publish`."""
-        return await self._queue(
-            self._build.batch_event(event.channel, event.name, event.data, event.socket_id, event.info)
-        )
+        return await self._queue(self._build.one_event(event, "event"))
 
     async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  the twin of Publisher.flush
         """Send at once what is queued, and wait until all that was published before this call has its outcome.

@@ -108,7 +108,7 @@ class Publisher:
 
     def publish_event(self, event: Event) -> _Future:
         """Queue an `Event`: see `publish`."""
-        return self._queue(self._build.batch_event(event.channel, event.name, event.data, event.socket_id, event.info))
+        return self._queue(self._build.one_event(event, "event"))
 
     def flush(self, timeout: float | None = None) -> None:
         """Send at once what is queued, and wait until all that was published before this call has its outcome.
