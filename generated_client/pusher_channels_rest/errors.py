@@ -57,14 +57,18 @@ class RequestInfo:
     url: str
 
 
+_NO_REQUEST = RequestInfo("", "")
+
+
 class APIError(PusherError):
     """A request was made and failed.
 
     Attributes:
-        request: The request, where it is known.
+        request: The request. Its fields are empty in the one case where there was none: a model was made of JSON
+            that is not such an object.
     """
 
-    def __init__(self, message: str, *, request: RequestInfo | None = None) -> None:
+    def __init__(self, message: str, *, request: RequestInfo = _NO_REQUEST) -> None:
         super().__init__(message)
         self.request = request
 

@@ -53,6 +53,8 @@ _HEADERS = {
     "User-Agent": f"pusher-channels-sdk/{__version__}",
     "X-Pusher-Library": f"pusher-channels-sdk {__version__}",
 }
+_SHOWN = 500
+"""Bytes of an unreadable answer that its error shows."""
 _SIGNATURE = re.compile(r"[0-9a-fA-F]{64}")
 _log = logging.getLogger("pusher_channels")
 
@@ -192,6 +194,8 @@ class BaseTransport(Generic[ClientT]):
             return request.operation.decode(answer.content)
         except ResponseDecodeError as error:
             error.request = _info(sent)
+            body = _redacted(answer.content[:_SHOWN].decode(errors="replace"))
+            error.add_note(f"{sent.method} {sent.bare_url} was answered with {answer.status_code}, and this: {body!r}")
             raise
 
     def _proxy_for(self) -> Callable[[Origin], HttpProxy | None]:

@@ -21,7 +21,7 @@ def test_fault(case: Case, seen: Mapping[Case, Seen]) -> None:
     if result.error is not None:
         kind = getattr(pusher_channels, result.outcome.result)
         assert type(result.error) is kind
-        assert result.error.request is not None
+        assert result.error.request.url
         assert "\n" not in str(result.error) or isinstance(result.error, APIStatusError)
         if isinstance(result.error, APIConnectionError):
             assert result.error.__cause__ is not None

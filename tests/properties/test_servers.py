@@ -122,7 +122,7 @@ class Twins:
             return call()
         except APIError as error:
             assert SECRET not in f"{error} {error!r}"
-            assert error.request is not None
+            assert error.request.url
             assert not isinstance(error, APITimeoutError)  # the server closes each connection
             return type(error)
 

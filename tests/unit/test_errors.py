@@ -7,6 +7,7 @@ import logging
 import pickle
 import re
 import socket
+import traceback
 from collections.abc import Callable
 
 import httpx
@@ -102,6 +103,17 @@ async def test_a_success_that_is_none(recorder: Recorder, status: int, content: 
         await recorder.asynchronous().channels.list()
     assert isinstance(caught.value, APIError)
     assert caught.value.request == RequestInfo(method="GET", url="https://api-mt1.pusher.com/apps/3/channels")
+    (note,) = caught.value.__notes__
+    start = f"GET https://api-mt1.pusher.com/apps/3/channels was answered with {status}, and this: "
+    assert note.startswith(start)
+    assert len(note) <= len(start) + 2010
+
+
+def test_an_unreadable_answer_is_shown_in_the_traceback(recorder: Recorder) -> None:
+    recorder.content = b"<html>Please log in to the network</html>"
+    with pytest.raises(ResponseDecodeError) as caught:
+        recorder.sync().channels.get("orders")
+    assert "Please log in to the network" in "".join(traceback.format_exception(caught.value))
 
 
 def with_request(kind: type[httpx.TransportError]) -> Callable[[httpx.Request], Exception]:
@@ -139,7 +151,6 @@ async def test_connection_errors(
     for error in (caught.value, twin.value):
         assert type(error) is kind
         assert str(error) == "GET https://api-mt1.pusher.com/apps/3/channels: it broke"
-        assert error.request is not None
         assert error.request.url == "https://api-mt1.pusher.com/apps/3/channels?filter_by_prefix=presence-"
         cause = error.__cause__
         assert cause is not None
