@@ -92,7 +92,7 @@ def _read_url(url: object) -> UrlParts | str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return f"{form}, with a port from 1 to 65535 if any"
+        return f"{form}, with a port from 1 to 65535 if any, and what is special in the key or secret percent-escaped"
     if parts.scheme not in ("http", "https"):
         return "must begin with https:// or http://"
     if not parts.username:

@@ -14,7 +14,7 @@ import attrs
 if TYPE_CHECKING:
     from types import TracebackType
 
-_BAR = 24
+_SHORTEST_BAR, _LONGEST_BAR = 6, 24
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
 
@@ -70,13 +70,16 @@ class Progress:
         share = min(1.0, standing.share)
         left = f", {_clock(seconds / share * (1 - share))} left" if share > 0 else ""
         text = f"{share:4.0%} {standing.counts}, {standing.done / max(seconds, 0.001):,.0f}/s{left}"
-        filled = round(share * _BAR)
-        return f"[{'#' * filled}{'.' * (_BAR - filled)}] {text}" if self._terminal else text.strip()
+        if not self._terminal:
+            return text.strip()
+        width = shutil.get_terminal_size().columns - 1
+        bar = min(_LONGEST_BAR, width - len(text) - len("[] "))
+        filled = round(share * bar)
+        return (f"[{'#' * filled}{'.' * (bar - filled)}] {text}" if bar >= _SHORTEST_BAR else text)[:width]
 
     def _write(self, line: str) -> None:
         if self._terminal:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(f"\r\x1b[K{line[:width]}")
+            sys.stderr.write(f"\r\x1b[K{line}")
         else:
             sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

@@ -493,3 +493,24 @@ def test_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
             seen += capsys.readouterr().err
     assert re.match(r"100% 10 accepted, [0-9,]+/s, 0:00 left\n", seen)
     assert _progress._clock(3700.4) == "1:01:40"  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (200, r"\[#{12}\.{12}\]  50% (9,)+9, [0-9,]+/s, 0:00 left"),
+        (80, r"\[#{6,12}\.{6,12}\]  50% (9,)+9, [0-9,]+/s, 0:00 left"),
+        (60, r" 50% (9,)+9, [0-9,]+/s, 0:00 left"),
+        (30, r" 50% (9,)+"),
+    ],
+)
+def test_the_bar_gives_way_to_the_figures(monkeypatch: pytest.MonkeyPatch, columns: int, shown: str) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    def standing() -> Standing:
+        return Standing(share=0.5, done=10, counts="9," * 14 + "9")
+
+    with progress_shows(monkeypatch, standing, terminal=True) as progress:
+        line = progress.line()
+    assert re.fullmatch(shown, line)
+    assert len(line) < columns
