@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pusher_channels.publisher._sending import AsyncSender
+
+_log = logging.getLogger("pusher_channels")
 
 _Future = asyncio.Future[ChannelAttributes]
 _Steps = Generator[list[Item[_Future]], Delivery, None]
@@ -162,7 +165,10 @@ class AsyncPublisher:
     def _ended(self, sender: AsyncSender, steps: _Steps, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._idle.append(sender)
-        if not task.cancelled():
+        ended_by = None if task.cancelled() else task.exception()
+        if ended_by is not None:  # what a hook raises to end the program
+            _log.error("sending was ended", exc_info=ended_by)
+        elif not task.cancelled():
             self._dispatch()
             return
         delivery = sender.cut_off()

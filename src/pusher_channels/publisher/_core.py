@@ -139,7 +139,8 @@ class Core(Generic[FutureT]):
         self._max_age = options.max_age
         self._split_refused = options.split_refused
         self._max_batch = max_batch
-        self._enough = min(max_batch, options.max_queue)
+        self.enough = min(max_batch, options.max_queue)
+        """How many events are as good as a full batch."""
         self._lock = lock
         self._claim = claim
         self._resolve = resolve
@@ -180,13 +181,13 @@ class Core(Generic[FutureT]):
         lane.items.append(Item(event, future, now, self._epoch))
         self._epoch.open += 1
         self.held += 1
-        return not lane.busy and (self._sendable == 1 or self._sendable >= self._enough)
+        return not lane.busy and (self._sendable == 1 or self._sendable >= self.enough)
 
     def due_in(self, now: float) -> float | None:
         """Return the seconds until there is something to send: 0 for now, None if nothing can be sent."""
         if not self._sendable:
             return None
-        if self._sendable >= self._enough or self.hurried or self._flushing:
+        if self._sendable >= self.enough or self.hurried or self._flushing:
             return 0.0
         # At most as many channels as make a batch, or it would be full.
         oldest = min(self._lanes[channel].items[0].since for channel in self._ready)

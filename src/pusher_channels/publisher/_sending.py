@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pusher_channels._transport import HttpSender
 
 
+_log = logging.getLogger("pusher_channels")
+
+
 class _Account:
     """Follows the attempts of one call: with ``retry_unsafe`` an early one may be in doubt, whatever the last says."""
 
@@ -44,8 +48,8 @@ class _Account:
     def success(self, result: TriggerBatchResult) -> Delivery:
         return Delivery(result=result, requests=self.requests)
 
-    def cut_off(self) -> Delivery:
-        error = PusherError("the task that was to send it was cancelled")
+    def cut_off(self, reason: str) -> Delivery:
+        error = PusherError(reason)
         return Delivery(error=error, in_doubt=self._in_doubt or self._under_way, requests=self.requests)
 
     def failure(self, error: Exception) -> Delivery:
@@ -70,6 +74,9 @@ class Sender(Transport):
             return account.success(self.call(request))
         except Exception as error:
             return account.failure(error)
+        except BaseException as error:  # of a hook: it must not take the thread, and the other events, with it
+            _log.exception("sending was ended")
+            return account.cut_off(f"the sending was ended by a {type(error).__name__}")
 
     def _attempt(self, sender: HttpSender, step: Send) -> RawResponse | Failure:
         self._account.begin()
@@ -97,7 +104,7 @@ class AsyncSender(AsyncTransport):
     def cut_off(self) -> Delivery:
         """Return what became of a sending that was cancelled, be it before it began."""
         account, self._account = self._account, _Account()
-        return account.cut_off()
+        return account.cut_off("the task that was to send it was cancelled")
 
     async def _attempt(self, sender: AsyncHttpSender, step: Send) -> RawResponse | Failure:
         self._account.begin()

@@ -7,10 +7,13 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextvars import Context
 from typing import TYPE_CHECKING, Self
+
+import attrs
 
 from pusher_channels._builder import Event, RequestBuilder
 from pusher_channels._config import Settings
@@ -31,8 +34,21 @@ _Future = Future[ChannelAttributes]
 _LONGEST_EXIT = 30.0
 
 
+@attrs.define(eq=False)
+class _Flush:
+    """Asks, in the queue, that all before it be sent at once."""
+
+    done: Callable[[], bool] | None = None
+    """Tells whether that has its outcomes, once a thread has seen this."""
+
+
 class Publisher:
-    """Publishes events in batches, from any thread. Made by `Pusher.publisher`; close it, or use it in a ``with``."""
+    """Publishes events in batches, from any thread. Made by `Pusher.publisher`; close it, or use it in a ``with``.
+
+    Only its own threads change the core, since only they are never interrupted: a signal's handler may raise in any
+    line of the main thread, and may publish there itself. What others want, they append to ``_inbox``, which is one
+    step, and the lock can be taken twice by one thread.
+    """
 
     def __init__(
         self, options: Options, builder: RequestBuilder, settings: Settings, make_sender: Callable[[], Sender]
@@ -43,7 +59,8 @@ class Publisher:
         self._make_sender = make_sender
         self._exit_limit = min(settings.deadline, _LONGEST_EXIT)
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._inbox = deque[tuple[BatchEvent, _Future, float] | _Flush]()
         self._due = threading.Condition(self._lock)  # for the threads that send
         self._room = threading.Condition(self._lock)  # for those who publish
         self._settled = threading.Condition(self._lock)  # for those who wait until all have their outcomes
@@ -69,7 +86,8 @@ class Publisher:
         """What it holds and has done so far."""
         self._check_process()
         with self._lock:
-            return self._core.statistics()
+            statistics = self._core.statistics()
+            return attrs.evolve(statistics, queued=statistics.queued + len(self._inbox))
 
     def publish(
         self,
@@ -118,11 +136,8 @@ class Publisher:
         """
         self._check_process()
         self._check_no_callback("flush")
-        with self._lock:
-            done = self._core.mark()
-            self._due.notify_all()
-            if not self._settled.wait_for(done, timeout):
-                raise TimeoutError("not all events have their outcome yet")
+        if not self._flush(timeout):
+            raise TimeoutError("not all events have their outcome yet")
 
     def close(self, timeout: float | None = None) -> None:
         """Take no more events, send what is queued, wait for the outcomes, and end the threads.
@@ -137,8 +152,12 @@ class Publisher:
             self._closed = self._core.hurried = True
             self._due.notify_all()
             self._room.notify_all()
-            in_time = self._settled.wait_for(lambda: not self._core.held, timeout)
+            in_time = self._settled.wait_for(lambda: not self._held, timeout)
             given_up = [] if in_time else self._core.abandon()
+            while not in_time and self._inbox:
+                item = self._inbox.popleft()
+                if not isinstance(item, _Flush) and item[1].set_running_or_notify_cancel():
+                    given_up.append(item[1])
             self._due.notify_all()
         for future in given_up:
             _resolve(future, PusherError("the publisher was closed before the event was sent"))
@@ -156,36 +175,51 @@ class Publisher:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Publisher(queued={self._core.queued}, closed={self._closed})"
+        return f"Publisher(queued={self._core.queued + len(self._inbox)}, closed={self._closed})"
 
     def finish(self) -> tuple[int, int]:
         """Do what the exit of the interpreter leaves time for: see docs/publisher.md."""
         if self._pid != os.getpid():
             return 0, 0  # they are the parent's
+        self._flush(self._exit_limit)
         with self._lock:
-            done = self._core.mark()
+            return self._core.queued + len(self._inbox), self._core.held - self._core.queued
+
+    @property
+    def _held(self) -> int:
+        """How many events have no outcome yet (and flushes that no thread has seen)."""
+        return self._core.held + len(self._inbox)
+
+    def _flush(self, timeout: float | None) -> bool:
+        """Let all that is queued go at once; tell whether all of it got its outcome in time."""
+        flush = _Flush()
+        with self._lock:
+            if self._closed or not self._threads:
+                return self._settled.wait_for(lambda: not self._held, timeout)
+            self._inbox.append(flush)
             self._due.notify_all()
-            self._settled.wait_for(done, self._exit_limit)
-            return self._core.queued, self._core.held - self._core.queued
+            return self._settled.wait_for(lambda: flush.done is not None and flush.done(), timeout)
 
     def _queue(self, event: BatchEvent) -> _Future:
         self._check_process()
         future = _Future()
-        core = self._core
+        core, inbox = self._core, self._inbox
         with self._lock:
-            if self._closed or core.held >= core.max_queue:
+            if self._closed or self._held >= core.max_queue:
                 self._wait_for_room()
             if not self._threads:
                 self._start()
-            if core.add(event, future, time.monotonic()) and self._idle:
+            inbox.append((event, future, time.monotonic()))
+            # While a thread watches the clock, it is enough to wake another one when there is a full batch.
+            if self._idle and (self._watched_until == math.inf or core.sendable + len(inbox) >= core.enough):
                 self._due.notify()
         return future
 
     def _wait_for_room(self) -> None:
-        core = self._core
+        limit = self._core.max_queue
         if not self._closed and (self._options.when_full == "refuse" or threading.current_thread() in self._threads):
-            raise QueueFullError(f"{core.held} events have no outcome yet: as many as max_queue allows")
-        self._room.wait_for(lambda: self._closed or core.held < core.max_queue)
+            raise QueueFullError(f"{self._held} events have no outcome yet: as many as max_queue allows")
+        self._room.wait_for(lambda: self._closed or self._held < limit)
         if self._closed:
             raise PusherError("the publisher is closed")
 
@@ -215,6 +249,7 @@ class Publisher:
         core = self._core
         with self._lock:
             while True:
+                self._absorb()
                 batch = core.take(time.monotonic())
                 if batch is not None:
                     if core.sendable:
@@ -234,8 +269,18 @@ class Publisher:
                     self._watched_until = math.inf
                 self._idle -= 1
 
+    def _absorb(self) -> None:
+        """Take over what was appended to the inbox."""
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, _Flush):
+                item.done = self._core.mark()
+                self._settled.notify_all()
+            else:
+                self._core.add(*item)
+
     def _freed(self, count: int) -> None:
-        if self._core.held <= self._enough_room:
+        if self._held <= self._enough_room:
             self._room.notify_all()
         self._settled.notify_all()
 
