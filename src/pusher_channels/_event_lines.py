@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -13,6 +14,7 @@ from typing import BinaryIO, cast
 import attrs
 
 from pusher_channels._builder import Event
+from pusher_channels._journal import append
 from pusher_channels._json import is_object
 
 LONGEST_LINE = 1024 * 1024
@@ -86,7 +88,13 @@ class Failures:
     """The file of the lines that failed: a JSON object each, with the line's number, what happened, and the event."""
 
     def __init__(self, path: Path, source: Path, *, append: bool) -> None:
-        """Open it. ``source`` is the file of events, out of which the failed ones are copied."""
+        """Open it. ``source`` is the file of events, out of which the failed ones are copied.
+
+        Raises:
+            OSError: It cannot be opened, or is that file itself.
+        """
+        if path.exists() and path.samefile(source):
+            raise FileExistsError(errno.EEXIST, "is the file of events itself", str(path))
         self.path = path
         self._source = source.open("rb")
         self._lock = threading.Lock()
@@ -107,13 +115,14 @@ class Failures:
                     record["event"] = json.loads(text)
                 except (ValueError, RecursionError):
                     record["text"] = text.decode(errors="replace").rstrip("\r\n")
-            self._file.write(json.dumps(record, ensure_ascii=False).encode(errors="replace") + b"\n")
+            append(self._file, json.dumps(record, ensure_ascii=False).encode(errors="replace") + b"\n")
 
     def sync(self) -> None:
         """Return when all of it is on the disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, when all is on the disk."""
         self._source.close()
+        self.sync()
         self._file.close()

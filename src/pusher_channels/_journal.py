@@ -110,15 +110,19 @@ class Journal:
 
     def _write(self, records: str) -> None:
         with self._lock:
-            self._file.write(records.encode("ascii"))
+            append(self._file, records.encode("ascii"))
 
     def _open(self, path: Path, source: Path, target: str) -> bool:
         _lock_file(self._file)
-        self._file.seek(0)
-        # Lines of a journal are short; whatever is longer, is none.
         complete = 0
-        for number, record in enumerate(iter(lambda: self._file.readline(4096), b""), 1):
+        # Lines of a journal are short; whatever is longer, is none.
+        reader = path.open("rb")
+        with reader:
+            records = list(iter(lambda: reader.readline(4096), b""))
+        for number, record in enumerate(records, 1):
             if not record.endswith(b"\n"):
+                if number == 1 and not _header(source, target).encode("ascii").startswith(record):
+                    raise JournalError("it is not a journal")
                 break  # the process ended while it was written: what it announced was not begun
             if number == 1:
                 _check_header(record, source, target)
@@ -130,8 +134,7 @@ class Journal:
                 raise JournalError(f"line {number} of it is damaged")
             complete += len(record)
         self._file.truncate(complete)
-        if source.stat().st_size < self.position:
-            raise JournalError("the file is shorter than what was published of it")
+        _check_position(source, self.position)
         if not complete:
             self._write(_header(source, target))
             os.fsync(self._file.fileno())
@@ -175,6 +178,34 @@ def _check_header(record: bytes, source: Path, target: str) -> None:
     # The file may have grown, but what was there must be there still.
     if _fingerprint(source, size) != fingerprint:
         raise JournalError("it is about another file, or what was published of this one has changed")
+
+
+def _check_position(source: Path, position: int) -> None:
+    """Raise unless a line of the file ends there: what was published of it may not have changed."""
+    if source.stat().st_size < position:
+        raise JournalError("the file is shorter than what was published of it")
+    with source.open("rb") as file:
+        file.seek(max(0, position - 1))
+        if position and file.read(1) != b"\n" and file.read(1):
+            raise JournalError(
+                "what was published of the file has changed: no line ends where the next one is to begin"
+            )
+
+
+def append(file: FileIO, data: bytes) -> None:
+    """Write all of it, or none: a full disk takes what it can, and says so at the next write only.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    size = os.fstat(file.fileno()).st_size
+    written = 0
+    try:
+        while written < len(data):
+            written += file.write(data[written:])
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def _fingerprint(source: Path, size: int) -> str:

@@ -128,6 +128,10 @@ class _Job:
                 self._finish_last_run(resend=resend)
                 lines = read_lines(self._source, self._journal.next_line, self._journal.position)
                 while not self._stopped and (group := list(islice(lines, _GROUP))):
+                    if _is_unfinished(group[-1]):
+                        _say(f"line {group.pop().number} is not complete: it is left for the next run")
+                        if not group:
+                            break
                     self._send(group, [Group(group[0].number, group[-1].number, group[0].start, group[-1].end)])
         finally:
             for number, handler in before.items():
@@ -225,6 +229,17 @@ class _Job:
             bad = counts["f"] + counts["u"]
             sys.stdout.write(self._counted() + (f": see {self._failures.path}" if bad else "") + "\n")
         return 1 if self._stopped or counts["f"] or counts["u"] else 0
+
+
+def _is_unfinished(line: Line) -> bool:
+    """Tell whether somebody is still writing this line: it does not end, and is no event."""
+    if line.text is None or line.text.endswith(b"\n") or not line.text.strip():
+        return False
+    try:
+        parse_event(line.text)
+    except InvalidLineError:
+        return True
+    return False
 
 
 def _is_about_the_event(error: BaseException) -> bool:

@@ -320,7 +320,7 @@ def test_a_file_that_became_shorter(files: Files) -> None:
 
 def test_a_journal_that_ends_anywhere(files: Files) -> None:
     """Whatever was written last: a line is settled, in doubt, to be sent again, or was never announced."""
-    files.write(*map(event, range(9)))
+    files.write(*["ten bytes"] * 9)
     journal = journal_of(files)
     journal.sending([Group(1, 4, 0, 40)])
     journal.settle(2, "a")
@@ -515,3 +515,62 @@ def test_the_bar_gives_way_to_the_figures(monkeypatch: pytest.MonkeyPatch, colum
         line = progress.line()
     assert re.fullmatch(shown, line)
     assert len(line) < columns
+
+
+def test_a_full_disk_stops_it_before_anything_is_sent_that_is_not_recorded(files: Files, server: FaultServer) -> None:
+    files.write(*map(event, range(1000)))
+    for size in (100, 190, 215, 225, 240, 300, 700):  # in the header, in its first records, in its outcomes
+        limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+        ignored = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
+        program = f"{limited}; {ignored}; import sys; from pusher_channels import cli; sys.exit(cli.main(sys.argv[1:]))"
+        arguments = ["publish", str(files.events), "--url", server.url, "--quiet"]
+        run = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+        assert (run.returncode in (1, 2), "File too large" in run.stderr) == (True, True), (size, run)
+    publish(server.url, files, "--quiet", "--resend-doubtful")
+    counts = Counter(server.all_taken)
+    assert len(counts) == 1000
+    doubtful = [line for line, marks in files.marks().items() if len(marks) > 1]
+    assert sum(counts.values()) - 1000 <= max(300, len(doubtful))
+
+
+@pytest.mark.parametrize("content", ['{"precious": true}', "x" * 5000 + "\n"])
+def test_a_file_that_is_no_journal_is_left_alone(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    files.write(event(1))
+    other = tmp_path / "other"
+    other.write_text(content, encoding="ascii")
+    assert publish("http://key:secret@127.0.0.1:1/apps/3", files, "--journal", str(other)) == 2
+    assert "cannot use the journal: it is not a journal" in capsys.readouterr().err
+    assert other.read_text(encoding="ascii") == content
+
+
+def test_the_file_itself_is_not_its_own_file_of_failures(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files.write(event(1))
+    before = files.events.read_bytes()
+    assert publish("http://key:secret@127.0.0.1:1/apps/3", files, "--failures", str(files.events)) == 2
+    assert "is the file of events itself" in capsys.readouterr().err
+    assert files.events.read_bytes() == before
+
+
+def test_a_line_that_is_still_being_written_waits(
+    files: Files, server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = as_line(event(1))
+    files.events.write_text(f"{as_line(event(0))}\n{whole[:20]}", encoding="utf-8")
+    assert publish(server.url, files) == 0
+    assert "line 2 is not complete: it is left for the next run" in capsys.readouterr().err
+    files.events.write_text(f"{as_line(event(0))}\n{whole}", encoding="utf-8")  # complete, if without its end
+    assert publish(server.url, files) == 0
+    assert server.all_taken == ["0", "1"]
+
+
+def test_a_change_of_what_was_published_is_noticed(
+    files: Files, server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.write(*map(event, range(2000)))
+    assert publish(server.url, files, "--quiet") == 0
+    text = files.events.read_text(encoding="utf-8")
+    files.events.write_text(text[:-40] + "x" + text[-40:] + as_line(event(1)), encoding="utf-8")
+    assert publish(server.url, files) == 2
+    assert "no line ends where the next one is to begin" in capsys.readouterr().err
