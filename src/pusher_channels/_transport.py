@@ -20,8 +20,8 @@ from pusher_channels import _retry
 from pusher_channels._attempts import Attempt, begin, is_observed, tell
 from pusher_channels._config import Settings, may_be_added
 from pusher_channels._http.answers import Headers, RawResponse
-from pusher_channels._http.environment import HttpProxy, OtherProxy, make_ssl_context, proxy_for
-from pusher_channels._http.messages import Failure, Origin, Outgoing, TimeLimit
+from pusher_channels._http.environment import OtherProxy, make_ssl_context, proxy_for
+from pusher_channels._http.messages import Failure, HttpProxy, Origin, Outgoing, TimeLimit
 from pusher_channels._pool import Clock, Pool
 from pusher_channels._signer import RequestSigner
 from pusher_channels._version import __version__
@@ -200,17 +200,31 @@ class BaseTransport(Generic[ClientT]):
 
     def _proxy_for(self) -> Callable[[Origin], HttpProxy | None]:
         """Return what finds the proxy for a server: asked once for each, as environments seldom change."""
-        return cache(partial(proxy_for, option=self._settings.proxy))
+        return cache(partial(_http_proxy_to, option=self._settings.proxy))
 
     def _needs_httpx(self) -> bool:
         """Tell whether the way to the API leads through a proxy that only httpx can speak to."""
-        try:
-            proxy_for(Origin.parse(self._settings.hosts.origin(DEFAULT_SERVER)), self._settings.proxy)
-        except OtherProxy:
-            return True
-        except ValueError as error:
-            raise unusable_proxy() from error
-        return False
+        origin = Origin.parse(self._settings.hosts.origin(DEFAULT_SERVER))
+        return isinstance(_proxy_to(origin, self._settings.proxy), OtherProxy)
+
+
+def _proxy_to(origin: Origin, option: str | httpx.URL | httpx.Proxy | None) -> HttpProxy | OtherProxy | None:
+    try:
+        return proxy_for(origin, option)
+    except OtherProxy as other:
+        return other
+    except ValueError:
+        pass  # its text may have the proxy's password in it
+    raise ConfigurationError(
+        "proxy", "must be a URL such as http://host:port (or HTTPS_PROXY and the like, if not given)"
+    )
+
+
+def _http_proxy_to(origin: Origin, option: str | httpx.URL | httpx.Proxy | None) -> HttpProxy | None:
+    proxy = _proxy_to(origin, option)
+    if isinstance(proxy, OtherProxy):  # for this server, not for the API: that would have led to httpx
+        raise ConfigurationError("proxy", f"is of a kind that cannot be used for {origin} alone")
+    return proxy
 
 
 def _made(step: Send) -> Generator[Send | float, Outcome, RawResponse | Failure]:

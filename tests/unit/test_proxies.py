@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import traceback
 from collections.abc import Iterator
 
 import pytest
 
-from pusher_channels import APIConnectionError, AsyncPusher, Pusher
-from pusher_channels._http.environment import HttpProxy, OtherProxy, proxy_for
-from pusher_channels._http.messages import Origin
+from pusher_channels import APIConnectionError, AsyncPusher, ConfigurationError, Pusher
+from pusher_channels._http.environment import OtherProxy, proxy_for
+from pusher_channels._http.messages import HttpProxy, Origin
 from tests.unit.support import APP_ID, KEY, SECRET
 
 HOSTED = Origin("https", "api-mt1.pusher.com", 443)
@@ -34,6 +35,8 @@ def no_proxies_but_those_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "pusher.com"}, None),
         ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "*"}, None),
         ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "other.com"}, PROXY),
+        ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "api-mt1.pusher.com:443"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "api-mt1.pusher.com:8443"}, PROXY),
     ],
 )
 def test_the_environment(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: HttpProxy | None) -> None:
@@ -86,3 +89,26 @@ async def test_an_error_names_the_proxy(closed_port: int) -> None:
             await apusher.trigger("a", "e", "d")
     assert str(caught.value).startswith(begin)
     assert "hidden" not in str(caught.value)
+
+
+async def test_a_proxy_that_is_none_shows_nothing_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2/x@proxy:3128")
+    with Pusher(APP_ID, KEY, SECRET) as pusher, pytest.raises(ConfigurationError) as caught:
+        pusher.trigger("a", "e", "d")
+    async with AsyncPusher(APP_ID, KEY, SECRET) as apusher:
+        with pytest.raises(ConfigurationError) as twin:
+            await apusher.trigger("a", "e", "d")
+    for error in (caught.value, twin.value):
+        assert error.option == "proxy"
+        assert error.__cause__ is error.__context__ is None
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        assert "hunter2" not in "".join(shown.format())
+
+
+def test_a_proxy_of_another_kind_for_push_notifications_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.test")
+    monkeypatch.setenv("NO_PROXY", "pusher.com")
+    pusher = Pusher(APP_ID, KEY, SECRET, push_notification_host="push.test")
+    with pusher, pytest.raises(ConfigurationError) as caught:
+        pusher.notify(["a"], fcm={})
+    assert "for https://push.test alone" in str(caught.value)

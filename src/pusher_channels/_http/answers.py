@@ -11,6 +11,8 @@ import httptools
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of a body, also after decompression. The largest real answers, lists of channels, are far below."""
 _MAX_HEAD = 100 * 1024
+_MAX_SIZE = 2 * MAX_BODY
+"""Bytes of all of an answer: what frames its parts, and what may follow them, count as well."""
 
 
 class BadAnswerError(Exception):
@@ -95,22 +97,25 @@ class Body:
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in ("gzip", "x-gzip", "deflate") else None
         self._is_readable = self._inflate is not None or coding in ("", "identity")
 
-    def add(self, part: bytes) -> None:
-        """Take a part.
+    def add(self, part: bytes) -> BadAnswerError | None:
+        """Take a part. An error is returned, not raised: its frames would show the part, which may hold the signature.
 
-        Raises:
-            BadAnswerError: The body is too large, or its compression is damaged.
+        The body is too large, or its compression is damaged, or goes on behind its end.
         """
         if self._inflate is not None:
+            if self._inflate.eof:
+                return BadAnswerError("the compressed body goes on behind its end")
             try:
                 part = self._inflate.decompress(part, MAX_BODY + 1 - self._size)
             except zlib.error as error:
-                raise BadAnswerError("the compressed body is damaged") from error
+                damaged = BadAnswerError("the compressed body is damaged")
+                damaged.__cause__ = error.with_traceback(None)
+                return damaged
+            if self._inflate.unused_data:
+                return BadAnswerError("the compressed body goes on behind its end")
         self._parts.append(part)
         self._size += len(part)
-        del part
-        if self._size > MAX_BODY:
-            raise BadAnswerError(f"the answer's body is larger than {MAX_BODY} bytes")
+        return BadAnswerError(f"the answer's body is larger than {MAX_BODY} bytes") if self._size > MAX_BODY else None
 
     def answer(self) -> RawResponse:
         """Return the answer, when all parts are there.
@@ -145,7 +150,7 @@ class AnswerParser:
         self._signature = signature
         self._no_body = no_body
         self._fields: list[tuple[bytes, bytes]] = []
-        self._head_size = 0
+        self._head_size = self._size = 0
         self._body: Body | None = None
         self._answer = self._error = None
         self.done = self.reusable = False
@@ -165,6 +170,7 @@ class AnswerParser:
         if not data:
             self._end()
             return
+        self._size += len(data)
         if self._body is None:
             self._head_size += len(data)
         try:
@@ -178,6 +184,8 @@ class AnswerParser:
         del data  # error trackers show the locals of the frames that an error passes
         if self._body is None and self._head_size > _MAX_HEAD:
             self._refuse(BrokenAnswerError(f"the answer's head is larger than {_MAX_HEAD} bytes"))
+        if self._size > _MAX_SIZE:
+            self._refuse(BadAnswerError(f"the answer is larger than {_MAX_SIZE} bytes"))
         if self._error is not None:
             raise self._error
 
@@ -231,9 +239,7 @@ class AnswerParser:
     def on_body(self, part: bytes) -> None:
         if self._body is None or self.done or self._error is not None:
             return
-        try:
-            self._body.add(part)
-        except BadAnswerError as error:
+        if (error := self._body.add(part)) is not None:
             self._refuse(error)
 
     def on_message_complete(self) -> None:

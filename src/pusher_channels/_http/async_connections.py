@@ -12,10 +12,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, cast
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, BrokenAnswerError, RawResponse
-from pusher_channels._http.connections import KEEP_SECONDS, family_of, is_readable, refuse_tunnel
-from pusher_channels._http.environment import HttpProxy
+from pusher_channels._http.connections import ALPN, KEEP_SECONDS, family_of, is_readable, refuse_tunnel
 from pusher_channels._http.messages import (
     Failure,
+    HttpProxy,
     Origin,
     Outgoing,
     Signed,
@@ -45,7 +45,7 @@ class AsyncConnections:
     async def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
         """Make one attempt."""
         origin, proxy = request.origin, self._proxy_for(request.origin)
-        signed = sign(request, signer, proxy_headers=None if proxy is None or origin.needs_tls else proxy.headers)
+        signed = sign(request, signer, proxy)
         mine = self._by_loop.get(asyncio.get_running_loop()) or await self._begin()
         connection: _Connection | None = None
         try:
@@ -83,6 +83,8 @@ class AsyncConnections:
     async def _connect(self, origin: Origin, proxy: HttpProxy | None, limit: TimeLimit) -> _Connection:
         loop = asyncio.get_running_loop()
         context = self._tls_context() if origin.needs_tls else None
+        if context is not None:
+            context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
         connection = _Connection()
         sock = await _open(origin if proxy is None else proxy.origin, limit)
         try:
@@ -116,18 +118,18 @@ async def _open(origin: Origin, limit: TimeLimit) -> socket.socket:
     while True:
         family, address = addresses.pop(0)
         share = None if ends is None else max(0.001, ends - time.monotonic()) / (len(addresses) + 1)
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock: socket.socket | None = None
         try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
             async with _limited(share):
                 await loop.sock_connect(sock, address)
-        except OSError:
-            sock.close()
-            if not addresses:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException as error:
+            if sock is not None:
+                sock.close()
+            if not isinstance(error, OSError) or not addresses:
                 raise
-        except BaseException:
-            sock.close()
-            raise
         else:
             return sock
 
@@ -227,7 +229,8 @@ class _Connection(asyncio.Protocol):
             else:
                 async with asyncio.timeout(part):
                     await self._waiter
-        self.reusable = parser.reusable and self._error is None
+        # An early answer may have come before all of the request went out.
+        self.reusable = parser.reusable and self._error is None and transport.get_write_buffer_size() == 0
         return parser.result()
 
     async def through_tunnel(

@@ -20,9 +20,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, RawResponse
-from pusher_channels._http.environment import HttpProxy
 from pusher_channels._http.messages import (
     Failure,
+    HttpProxy,
     Origin,
     Outgoing,
     Signed,
@@ -35,6 +35,7 @@ from pusher_channels._signer import RequestSigner
 
 KEEP_SECONDS = 15.0
 """How long an idle connection is kept: less than servers and load balancers keep it."""
+ALPN = ["http/1.1"]
 _READ_SIZE = 64 * 1024
 _WRITE_SIZE = 16 * 1024
 
@@ -59,7 +60,7 @@ class Connections:
     def send(self, request: Outgoing, signer: RequestSigner, limit: TimeLimit) -> RawResponse | Failure:
         """Make one attempt."""
         origin, proxy = request.origin, self._proxy_for(request.origin)
-        signed = sign(request, signer, proxy_headers=None if proxy is None or origin.needs_tls else proxy.headers)
+        signed = sign(request, signer, proxy)
         connection: _Connection | None = None
         try:
             connection = self._take(origin) or _Connection(self._connect(origin, proxy, limit))
@@ -110,8 +111,9 @@ class Connections:
         idle.append(connection)
         if self._closed:
             self.close_idle()
-        elif idle[0].is_old():
-            with suppress(IndexError):  # one at a time is enough: each call looks here
+            return
+        with suppress(IndexError):  # another thread may have taken the last one
+            if idle[0].is_old():  # one at a time is enough: each call looks here
                 idle.popleft().close()
 
     def _connect(self, origin: Origin, proxy: HttpProxy | None, limit: TimeLimit) -> socket.socket:
@@ -124,6 +126,7 @@ class Connections:
             if self._context is None:
                 self._context = self._make_context()
             sock.settimeout(limit.left("connect"))
+            self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
             return self._context.wrap_socket(sock, server_hostname=origin.host)
         except BaseException:
             sock.close()

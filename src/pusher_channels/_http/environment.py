@@ -5,23 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import attrs
-
-from pusher_channels._http.messages import Origin
+from pusher_channels._http.messages import HttpProxy, Origin
 
 if TYPE_CHECKING:
     import httpx
-
-
-@attrs.frozen(kw_only=True)
-class HttpProxy:
-    """A proxy that is spoken to in plain HTTP; ``headers`` may hold its password."""
-
-    origin: Origin
-    headers: Mapping[str, str] = attrs.field(repr=False)
 
 
 class OtherProxy(Exception):  # noqa: N818  not an error: httpx knows what to do with it
@@ -60,7 +49,8 @@ def _proxy_of_environment(origin: Origin) -> str | None:
     found = getproxies()
     url = found.get(origin.scheme) or found.get("all")
     # A proxy's loopback is not ours: Go's rule, too. (The local server must work where the company has a proxy.)
-    if not url or proxy_bypass(origin.host) or origin.is_loopback:
+    here = f"{origin.host}:{origin.port}"
+    if not url or proxy_bypass(origin.host) or proxy_bypass(here) or origin.is_loopback:
         return None
     return url if "://" in url else f"http://{url}"
 
@@ -80,5 +70,4 @@ def make_ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
     return context

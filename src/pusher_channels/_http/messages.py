@@ -98,16 +98,21 @@ class Signed:
     signature: bytes = attrs.field(repr=False)
 
 
-def sign(request: Outgoing, signer: RequestSigner, *, proxy_headers: Mapping[str, str] | None = None) -> Signed:
-    """Return the request as it is sent.
+@attrs.frozen(kw_only=True)
+class HttpProxy:
+    """A proxy that is spoken to in plain HTTP; ``headers`` may hold its password."""
 
-    With ``proxy_headers`` it is sent to a proxy, which is told the whole URL.
-    """
+    origin: Origin
+    headers: Mapping[str, str] = attrs.field(repr=False)
+
+
+def sign(request: Outgoing, signer: RequestSigner, proxy: HttpProxy | None = None) -> Signed:
+    """Return the request as it is sent: without TLS, a proxy is told the whole URL."""
     signed = signer.sign(request.method, request.path, request.query, request.body)
     target = f"{request.path}?{signed.query}"
     headers = request.headers
-    if proxy_headers is not None:
-        target, headers = f"{request.origin}{target}", {**headers, **proxy_headers}
+    if proxy is not None and not request.origin.needs_tls:
+        target, headers = f"{request.origin}{target}", {**headers, **proxy.headers}
     message = _message(request.method, target, request.origin.authority, headers, request.body)
     return Signed(message, signed.signature.encode())
 

@@ -46,12 +46,15 @@ class HttpxSender:
             response = client.send(_prepare(request, limit), auth=_auth(signer), follow_redirects=False, stream=True)
             try:
                 body = _begin(response)
-                if response.is_stream_consumed:
-                    body.add(response.content)
-                else:
+                refused = body.add(response.content) if response.is_stream_consumed else None
+                if not response.is_stream_consumed:
                     for part in response.iter_raw():
-                        body.add(part)
-                        del part
+                        refused = body.add(part)
+                        del part  # error trackers show the locals of the frames that an error passes
+                        if refused is not None:
+                            break
+                if refused is not None:
+                    raise refused
                 return body.answer()
             finally:
                 response.close()
@@ -81,12 +84,15 @@ class AsyncHttpxSender:
                 )
                 try:
                     body = _begin(response)
-                    if response.is_stream_consumed:
-                        body.add(response.content)
-                    else:
+                    refused = body.add(response.content) if response.is_stream_consumed else None
+                    if not response.is_stream_consumed:
                         async for part in response.aiter_raw():
-                            body.add(part)
-                            del part
+                            refused = body.add(part)
+                            del part  # error trackers show the locals of the frames that an error passes
+                            if refused is not None:
+                                break
+                    if refused is not None:
+                        raise refused
                     return body.answer()
                 finally:
                     await response.aclose()
