@@ -39,12 +39,10 @@ def test_what_follows_a_compressed_body_is_refused(more: bytes) -> None:
 
 def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "_MAX_SIZE", 10_000)
-    parser = AnswerParser()
-    parser.expect(SIGNATURE)
-    parser.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    trailers = [b"Trailer-%d: xxxxxxxx\r\n" % number for number in range(1000)]
     with pytest.raises(BadAnswerError, match="the answer is larger than 10000 bytes"):
-        for number in range(1000):
-            parser.feed(b"Trailer-%d: xxxxxxxx\r\n" % number)
+        parse(head, *trailers)
 
 
 def test_a_damaged_body_shows_nothing_of_itself() -> None:
