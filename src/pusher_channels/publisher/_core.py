@@ -183,6 +183,11 @@ class Core(Generic[FutureT]):
         self.held += 1
         return not lane.busy and (self._sendable == 1 or self._sendable >= self.enough)
 
+    def is_busy(self, channel: str) -> bool:
+        """Tell whether events of the channel are under way, which others have to wait for."""
+        lane = self._lanes.get(channel)
+        return lane is not None and lane.busy
+
     def due_in(self, now: float) -> float | None:
         """Return the seconds until there is something to send: 0 for now, None if nothing can be sent."""
         if not self._sendable:

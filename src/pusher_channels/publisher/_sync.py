@@ -211,7 +211,8 @@ class Publisher:
                 self._start()
             inbox.append((event, future, time.monotonic()))
             # While a thread watches the clock, it is enough to wake another one when there is a full batch.
-            if self._idle and (self._watched_until == math.inf or core.sendable + len(inbox) >= core.enough):
+            is_full = core.sendable + len(inbox) >= core.enough
+            if self._idle and (is_full or self._watched_until == math.inf) and not core.is_busy(event.channel):
                 self._due.notify()
         return future
 
