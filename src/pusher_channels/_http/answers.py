@@ -91,17 +91,22 @@ class Body:
         self._headers = Headers((name, self._redacted(value)) for name, value in headers)
         self._parts: list[bytes] = []
         self._size = 0
+        self._refusal: BadAnswerError | None = None
         coding = self._headers.get("content-encoding", "").strip().lower() if inflate else ""
         # We ask for no compression. Some gateways compress all the same; several codings at once, which multiply, are a
         # bomb and nothing else.
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in ("gzip", "x-gzip", "deflate") else None
         self._is_readable = self._inflate is not None or coding in ("", "identity")
 
-    def add(self, part: bytes) -> BadAnswerError | None:
-        """Take a part. An error is returned, not raised: its frames would show the part, which may hold the signature.
+    def add(self, part: bytes) -> bool:
+        """Take a part, and tell whether it was good: if not, `answer` raises the reason.
 
-        The body is too large, or its compression is damaged, or goes on behind its end.
+        Raised here, its frames would show the part, which may hold the signature.
         """
+        self._refusal = self._refusal or self._take(part)
+        return self._refusal is None
+
+    def _take(self, part: bytes) -> BadAnswerError | None:
         if self._inflate is not None:
             if self._inflate.eof:
                 return BadAnswerError("the compressed body goes on behind its end")
@@ -121,8 +126,11 @@ class Body:
         """Return the answer, when all parts are there.
 
         Raises:
-            BadAnswerError: The body has a coding that was not asked for, or its compression is cut off.
+            BadAnswerError: The body is too large or has a coding that was not asked for, or its compression is damaged,
+                cut off or goes on behind its end.
         """
+        if self._refusal is not None:
+            raise self._refusal
         if not self._is_readable:
             raise BadAnswerError("the answer has a content coding that was not asked for")
         if self._inflate is not None and self._parts and not self._inflate.eof:
@@ -239,8 +247,8 @@ class AnswerParser:
     def on_body(self, part: bytes) -> None:
         if self._body is None or self.done or self._error is not None:
             return
-        if (error := self._body.add(part)) is not None:
-            self._refuse(error)
+        if not self._body.add(part):
+            self._finish()
 
     def on_message_complete(self) -> None:
         if self._body is not None and not self.done and self._error is None:

@@ -46,15 +46,14 @@ class HttpxSender:
             response = client.send(_prepare(request, limit), auth=_auth(signer), follow_redirects=False, stream=True)
             try:
                 body = _begin(response)
-                refused = body.add(response.content) if response.is_stream_consumed else None
-                if not response.is_stream_consumed:
+                if response.is_stream_consumed:
+                    body.add(response.content)
+                else:
                     for part in response.iter_raw():
-                        refused = body.add(part)
+                        is_good = body.add(part)
                         del part  # error trackers show the locals of the frames that an error passes
-                        if refused is not None:
+                        if not is_good:
                             break
-                if refused is not None:
-                    raise refused
                 return body.answer()
             finally:
                 response.close()
@@ -84,15 +83,14 @@ class AsyncHttpxSender:
                 )
                 try:
                     body = _begin(response)
-                    refused = body.add(response.content) if response.is_stream_consumed else None
-                    if not response.is_stream_consumed:
+                    if response.is_stream_consumed:
+                        body.add(response.content)
+                    else:
                         async for part in response.aiter_raw():
-                            refused = body.add(part)
+                            is_good = body.add(part)
                             del part  # error trackers show the locals of the frames that an error passes
-                            if refused is not None:
+                            if not is_good:
                                 break
-                    if refused is not None:
-                        raise refused
                     return body.answer()
                 finally:
                     await response.aclose()
