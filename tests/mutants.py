@@ -31,6 +31,7 @@ EXPLAINED: Mapping[str, str] = {
     r'cast\((None|"XX|"[A-Z]{2}|"mapping)': "`cast` does nothing when the program runs: its first argument is for type "
     "checkers",
     r"self\.found = None|ensure_ascii=None|usedforsecurity=None": "None is as false as False",
+    r'_APP_PATH\.sub\("XXXX"': "it stands for the part of the path that names the app, which is not looked at",
     r"self\.outermost: .* = None": "it is read only where it was set again before",
     r'digestmod="SHA256"': "digests go by their names in any case",
     r'quote\(text, safe="XXXX"\)': "an X is never escaped",

@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pytest
 
@@ -351,3 +352,13 @@ def test_a_form_has_at_most_100_fields(pusher: Pusher) -> None:
 def test_an_empty_field_of_a_form_still_stands_in_it(pusher: Pusher) -> None:
     message = message_of(lambda: pusher.authorize_channel_form("socket_id=1.1&socket_id=&channel_name=private-x"))
     assert message == "socket_id: must stand in the form exactly once"
+
+
+def test_a_user_that_has_no_json_is_named(pusher: Pusher) -> None:
+    for user in (
+        {"id": "u", "user_info": {"a": object()}},
+        MappingProxyType({"id": "u", "user_info": {"a": object()}}),
+    ):
+        with pytest.raises(InvalidArgumentError) as caught:
+            pusher.authenticate_user("1.1", user)
+        assert caught.value.argument == "user"
