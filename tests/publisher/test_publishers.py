@@ -6,6 +6,8 @@ import asyncio
 import logging
 import math
 import re
+import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ from pusher_channels import (
     InvalidArgumentError,
     NotFoundError,
     PayloadTooLargeError,
+    Pusher,
     PusherError,
     QueueFullError,
     RateLimitError,
@@ -512,3 +515,24 @@ async def test_tls_and_a_certificate_that_is_refused(kind: str, tmp_path: Path) 
             assert type(error) is APIConnectionError
             assert twin.statistics.requests == 1
     assert len(server.all_taken) == 20
+
+
+def test_a_flush_ends_although_the_publisher_is_closed_before_a_thread_has_seen_it(server: FaultServer) -> None:
+    server.plan = in_turn("hang")
+    flushed = threading.Event()
+    with Pusher.from_url(server.url, timeout=1.0, max_retries=0) as pusher:
+        publisher = pusher.publisher(concurrency=1, max_age=0.0)
+        first = publisher.publish("a", "e", "sent, and not answered")
+        while not server.requests:
+            time.sleep(0.01)
+
+        def flush() -> None:
+            publisher.flush(timeout=10)
+            flushed.set()
+
+        threading.Thread(target=flush, daemon=True).start()
+        time.sleep(0.1)  # the only thread of the publisher waits for the answer
+        with pytest.raises(TimeoutError):
+            publisher.close(timeout=0.1)
+        assert isinstance(first.exception(5), DeliveryUnknownError)
+        assert flushed.wait(5)

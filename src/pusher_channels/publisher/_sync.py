@@ -156,9 +156,12 @@ class Publisher:
             given_up = [] if in_time else self._core.abandon()
             while not in_time and self._inbox:
                 item = self._inbox.popleft()
-                if not isinstance(item, _Flush) and item[1].set_running_or_notify_cancel():
+                if isinstance(item, _Flush):
+                    item.done = self._core.mark()
+                elif item[1].set_running_or_notify_cancel():
                     given_up.append(item[1])
             self._due.notify_all()
+            self._settled.notify_all()
         for future in given_up:
             _resolve(future, PusherError("the publisher was closed before the event was sent"))
         if not in_time:
