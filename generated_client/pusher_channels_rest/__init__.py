@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .lazy import forks_wait
+
 if TYPE_CHECKING:
     from .codec import DEFAULT_SERVER as DEFAULT_SERVER
     from .codec import AsyncCaller as AsyncCaller
@@ -80,7 +82,8 @@ def __getattr__(name: str) -> object:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{module}", __name__), name)
+    with forks_wait:
+        value: object = getattr(import_module(f".{module}", __name__), name)
     globals()[name] = value
     return value
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 from .errors import InvalidArgumentError
+from .lazy import forks_wait
 
 __all__ = ["encode_json", "encode_path", "encode_query"]
 
@@ -27,7 +28,8 @@ def encode_path(value: str | float, argument: str) -> str:
         return text
     if text in ("", ".", ".."):
         raise InvalidArgumentError(argument, 'must not be empty, "." or ".."')
-    from urllib.parse import quote  # not needed by most programs
+    with forks_wait:
+        from urllib.parse import quote  # not needed by most programs
 
     return quote(text, safe=CHANNEL_CHARACTERS)
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pusher_channels._version import __version__
+from pusher_channels_rest.lazy import forks_wait
 
 if TYPE_CHECKING:
     from httpx import Timeout
@@ -208,7 +209,8 @@ def __getattr__(name: str) -> object:
     module = _SOURCE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(module), name)
+    with forks_wait:
+        value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -13,6 +13,7 @@ from pusher_channels._json import JsonEncoder, encode_json, is_object
 from pusher_channels._secret import Secret
 from pusher_channels.errors import InvalidArgumentError
 from pusher_channels_rest import models  # not the classes, each of which is loaded when it is first named
+from pusher_channels_rest.lazy import forks_wait
 from pusher_channels_rest.reading import JSON_OBJECT
 from pusher_channels_rest.scalars import check_channel_data, check_channel_name, check_socket_id
 
@@ -100,7 +101,8 @@ def parse_auth_form(body: bytes | str, *fields: str) -> list[str]:
     Raises:
         InvalidArgumentError: The body is not such a form, or a field is missing or stands twice.
     """
-    from urllib.parse import parse_qsl
+    with forks_wait:
+        from urllib.parse import parse_qsl
 
     try:
         text = body if isinstance(body, str) else body.decode("ascii")

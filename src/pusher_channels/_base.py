@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import attrs
@@ -16,6 +15,7 @@ from pusher_channels._json import JsonEncoder
 from pusher_channels._pool import Pool
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError
+from pusher_channels_rest.lazy import forks_wait, once
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -337,7 +337,8 @@ class BaseClient(Generic[HttpClientT]):
             InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
             ConfigurationError: The channel is encrypted and the client has no master key.
         """
-        from pusher_channels._authorization import parse_auth_form
+        with forks_wait:
+            from pusher_channels._authorization import parse_auth_form
 
         socket_id, channel_name = parse_auth_form(body, "socket_id", "channel_name")
         return self.authorize_channel(socket_id, channel_name, user, signed_in=signed_in)
@@ -364,7 +365,8 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
         """
-        from pusher_channels._authorization import parse_auth_form
+        with forks_wait:
+            from pusher_channels._authorization import parse_auth_form
 
         (socket_id,) = parse_auth_form(body, "socket_id")
         return self.authenticate_user(socket_id, user)
@@ -398,21 +400,21 @@ class BaseClient(Generic[HttpClientT]):
 
     # Made when they are first used, as most programs need but one or two of them, and each loads what it needs.
 
-    @cached_property
+    @once
     def _authorizer(self) -> Authorizer:
         from pusher_channels._authorization import Authorizer
 
         state, credentials = self._state, self._state.settings.credentials
         return Authorizer(credentials.key, credentials.secret, state.keys, state.json_encoder)
 
-    @cached_property
+    @once
     def _webhook_reader(self) -> WebhookReader:
         from pusher_channels._webhooks import WebhookReader
 
         credentials = self._state.settings.credentials
         return WebhookReader(credentials.key, credentials.secret, self._state.keys)
 
-    @cached_property
+    @once
     def _build(self) -> RequestBuilder:
         from pusher_channels._builder import RequestBuilder
 

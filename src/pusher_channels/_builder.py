@@ -11,6 +11,7 @@ import attrs
 from pusher_channels._encryption import KeyRing, is_encrypted
 from pusher_channels._json import JsonEncoder, encode_data
 from pusher_channels.errors import InvalidArgumentError
+from pusher_channels_rest.lazy import forks_wait
 from pusher_channels_rest.models import BatchEvent
 from pusher_channels_rest.operations.events import trigger_batch_request, trigger_request
 from pusher_channels_rest.scalars import check_channel_name, check_user_id
@@ -130,14 +131,16 @@ class RequestBuilder:
         fcm: Mapping[str, object] | None,
         webhook_url: str | None,
     ) -> Request[NotifyResult]:
-        from pusher_channels_rest.operations.push_notifications import publish_request
+        with forks_wait:
+            from pusher_channels_rest.operations.push_notifications import publish_request
 
         return publish_request(self._app_id, interests=interests, apns=apns, gcm=gcm, fcm=fcm, webhook_url=webhook_url)
 
     def raw(
         self, method: str, path: str, query: Mapping[str, str] | None, body: object
     ) -> tuple[str, str, tuple[tuple[str, str], ...], bytes | None]:
-        from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
+        with forks_wait:
+            from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
 
         method = raw_method(method)
         return method, raw_path(path, self._app_id), raw_query(query), raw_body(method, body)

@@ -14,6 +14,7 @@ from pusher_channels._json import plain_text
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, InvalidArgumentError
 from pusher_channels_rest.codec import DEFAULT_SERVER, Server
+from pusher_channels_rest.lazy import forks_wait
 from pusher_channels_rest.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def parse_url(url: object) -> UrlParts:
 
 def _read_url(url: object) -> UrlParts | str:
     """Return the parts of the URL, or what is wrong with it."""
-    from urllib.parse import unquote, urlsplit
+    with forks_wait:
+        from urllib.parse import unquote, urlsplit
 
     form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
     if not isinstance(url, str):
@@ -198,7 +200,8 @@ def _check_host(host: object, option: str) -> str:
 
 def _is_host_name(name: str) -> bool:
     if name.startswith("[") or re.fullmatch("[0-9.]+", name):
-        from ipaddress import ip_address
+        with forks_wait:
+            from ipaddress import ip_address
 
         try:
             ip_address(name.strip("[]"))
@@ -212,7 +215,8 @@ def _is_host_name(name: str) -> bool:
 
 def _is_decodable(name: str) -> bool:
     """Tell whether httpx can read an internationalized name: it does so when a request is made, and fails at some."""
-    import httpx
+    with forks_wait:
+        import httpx
 
     try:
         return bool(httpx.URL(f"http://{name}").host)
@@ -275,7 +279,8 @@ def check_hook(hook: Hook | None, option: str) -> Hook | None:
     """Check a function that is called with each attempt."""
     if hook is None:
         return None
-    from inspect import iscoroutinefunction
+    with forks_wait:
+        from inspect import iscoroutinefunction
 
     if not callable(hook) or iscoroutinefunction(hook):
         raise ConfigurationError(option, "must be a function that takes an Attempt and does not have to be awaited")
@@ -289,7 +294,8 @@ def check_proxy(proxy: object) -> None:
         return
     if not isinstance(proxy, str):
         raise ConfigurationError("proxy", "must be a URL as str or httpx.URL, or an httpx.Proxy")
-    from urllib.parse import urlsplit
+    with forks_wait:
+        from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(proxy)
@@ -367,7 +373,8 @@ def check_max_age(max_age: object) -> None:
 def check_http_client(client: object, kind: str, *, proxy: object, verify: object) -> None:
     """Refuse the other twin's httpx client, and options that a given client would leave without effect."""
     if client is not None:
-        import httpx
+        with forks_wait:
+            import httpx
 
         if not isinstance(client, getattr(httpx, kind)):
             raise ConfigurationError("http_client", f"must be an httpx.{kind}")
@@ -375,7 +382,8 @@ def check_http_client(client: object, kind: str, *, proxy: object, verify: objec
             raise ConfigurationError("http_client", "already decides proxy and verify: give those to it instead")
     check_proxy(proxy)
     if not isinstance(verify, bool):
-        import ssl
+        with forks_wait:
+            import ssl
 
         if not isinstance(verify, ssl.SSLContext):
             raise ConfigurationError("verify", "must be True, False or an ssl.SSLContext")

@@ -17,6 +17,7 @@ from typing import cast
 from pusher_channels._json import is_list
 from pusher_channels._secret import Secret
 from pusher_channels.errors import ConfigurationError, EncryptionError
+from pusher_channels_rest.lazy import forks_wait
 
 ENCRYPTED_PREFIX = "private-encrypted-"
 _ENCRYPTED_PREFIX = ENCRYPTED_PREFIX.encode()
@@ -53,7 +54,8 @@ class KeyRing:
 
     def encrypt(self, channel_name: str, plaintext: str) -> str:
         """Return the event data that only subscribers of the channel can read."""
-        from nacl.secret import SecretBox
+        with forks_wait:
+            from nacl.secret import SecretBox
 
         box = SecretBox(_channel_key(self._first(), channel_name)).encrypt(plaintext.encode())
         nonce, ciphertext = base64.b64encode(box.nonce).decode(), base64.b64encode(box.ciphertext).decode()
@@ -65,8 +67,9 @@ class KeyRing:
         Raises:
             EncryptionError: The data is not encrypted data, or none of the keys opens it.
         """
-        from nacl.exceptions import CryptoError
-        from nacl.secret import SecretBox
+        with forks_wait:
+            from nacl.exceptions import CryptoError
+            from nacl.secret import SecretBox
 
         sealed = _parse_encrypted(data)
         if sealed is None:
@@ -255,7 +258,8 @@ def _unescaped(text: str) -> str:
     """Take percent-escapes and JSON's own off, as often as a chain of proxies might."""
     if "%" not in text and "\\u" not in text:
         return text
-    from urllib.parse import unquote
+    with forks_wait:
+        from urllib.parse import unquote
 
     for _ in range(8):
         if "%" not in text and "\\u" not in text:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeGuard, cast
 
 from pusher_channels_rest.errors import InvalidArgumentError
+from pusher_channels_rest.lazy import forks_wait
 
 JsonEncoder = Callable[[object], str]
 
@@ -77,11 +78,12 @@ class _NotEncodableError(Exception):
 def _encode_other(value: object) -> object:
     """Encode what `json` does not know. `json` calls this again for what it finds inside the answer."""
     # Here, because most programs send none of these.
-    from dataclasses import fields, is_dataclass
-    from datetime import date, datetime
-    from decimal import Decimal
-    from enum import Enum
-    from uuid import UUID
+    with forks_wait:
+        from dataclasses import fields, is_dataclass
+        from datetime import date, datetime
+        from decimal import Decimal
+        from enum import Enum
+        from uuid import UUID
 
     if isinstance(value, datetime):
         if value.utcoffset() is None:

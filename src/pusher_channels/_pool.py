@@ -10,6 +10,7 @@ from threading import RLock
 from typing import Generic, TypeVar, cast
 
 from pusher_channels.errors import PusherError
+from pusher_channels_rest.lazy import forks_wait
 
 ClientT = TypeVar("ClientT")
 SenderT = TypeVar("SenderT")
@@ -80,7 +81,7 @@ class Pool(Generic[ClientT]):
         made = self._made
         if made is not None and made[0] == os.getpid():
             return cast("SenderT", made[1])
-        with self._lock:
+        with forks_wait, self._lock:
             if self._closed:
                 raise PusherError("the client is closed")
             made = self._made

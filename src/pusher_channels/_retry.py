@@ -12,6 +12,7 @@ import time
 
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.messages import Failure, Origin
+from pusher_channels_rest.lazy import forks_wait
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
@@ -55,7 +56,8 @@ def wait_before(retry: int, answer: RawResponse | None) -> float:
     asked = None if answer is None else _retry_after(answer)
     if asked is not None:
         return asked if asked <= _MAX_RETRY_AFTER else math.inf
-    import random
+    with forks_wait:
+        import random
 
     # Full jitter: clients that failed together do not come back together.
     # A float ends at 2 to the 1024; the longest wait is reached long before.
@@ -66,8 +68,9 @@ def _retry_after(answer: RawResponse) -> float | None:
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
-    from datetime import UTC
-    from email.utils import parsedate_to_datetime
+    with forks_wait:
+        from datetime import UTC
+        from email.utils import parsedate_to_datetime
 
     try:
         moment = parsedate_to_datetime(value)
@@ -89,7 +92,8 @@ def server_offset(origin: Origin, answer: RawResponse) -> float | None:
     found = _EXPIRED.search(answer.content[:_LONGEST_MESSAGE].decode(errors="replace"))
     if found is None:
         return None
-    from datetime import UTC, datetime
+    with forks_wait:
+        from datetime import UTC, datetime
 
     try:
         server = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -10,6 +10,7 @@ import attrs
 from pusher_channels._encryption import refuse_plaintext
 from pusher_channels._secret import Secret
 from pusher_channels.signing import signed_pairs
+from pusher_channels_rest.lazy import forks_wait
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
@@ -52,6 +53,7 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
 def _escape(text: str) -> str:
     if _UNRESERVED.fullmatch(text):
         return text
-    from urllib.parse import quote
+    with forks_wait:
+        from urllib.parse import quote
 
     return quote(text, safe="")

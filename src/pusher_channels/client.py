@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
 from pusher_channels._base import BaseClient
+from pusher_channels_rest.lazy import forks_wait, once
 from pusher_channels_rest.resources import AsyncResources, Resources
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
 
     _http_client_kind = "Client"
 
-    @cached_property
+    @once
     def _transport(self) -> Transport:
         from pusher_channels._transport import Transport
 
@@ -177,9 +177,10 @@ class Pusher(BaseClient["httpx.Client"], Resources):
         Raises:
             ConfigurationError: An option cannot work.
         """
-        from pusher_channels.publisher import Publisher
-        from pusher_channels.publisher._options import Options
-        from pusher_channels.publisher._sending import Sender
+        with forks_wait:
+            from pusher_channels.publisher import Publisher
+            from pusher_channels.publisher._options import Options
+            from pusher_channels.publisher._sending import Sender
 
         state = self._state
         options = Options(
@@ -215,7 +216,7 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
 
     _http_client_kind = "AsyncClient"
 
-    @cached_property
+    @once
     def _transport(self) -> AsyncTransport:
         from pusher_channels._async_transport import AsyncTransport
 
@@ -278,9 +279,10 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
             future = await publisher.publish("orders", "created", {"id": 17})  # waits for room in the queue
             await future  # waits for the outcome
         """
-        from pusher_channels.publisher import AsyncPublisher
-        from pusher_channels.publisher._options import Options
-        from pusher_channels.publisher._sending import AsyncSender
+        with forks_wait:
+            from pusher_channels.publisher import AsyncPublisher
+            from pusher_channels.publisher._options import Options
+            from pusher_channels.publisher._sending import AsyncSender
 
         state = self._state
         options = Options(

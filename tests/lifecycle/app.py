@@ -7,6 +7,7 @@ the process that does so, so that the server's record shows who used which conne
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import functools
 import multiprocessing
 import os
@@ -100,6 +101,7 @@ def fork(work: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
+    faulthandler.dump_traceback_later(20, exit=True)  # if it hangs, it says where
     try:
         work()
     except BaseException:
@@ -167,6 +169,31 @@ def fork_among_threads(children: int) -> None:
     pusher.close()
 
 
+def fork_among_first_calls(milliseconds: int) -> None:
+    """Fork while other threads load modules and open connections, which nothing has done before."""
+    stop = threading.Event()
+    threads = in_threads("parent", 4, lambda number: not stop.is_set())
+
+    def child_calls() -> None:
+        for kind in range(5):
+            call(pusher, named(f"child-{kind}"), kind)
+        for thread in in_threads("child", 3, lambda number: number < 5):
+            thread.join()
+        pusher.close()
+
+    children = list[int]()
+    try:
+        for _ in range(3):
+            time.sleep(milliseconds / 1000)
+            children.append(fork(child_calls))
+        for child in children:
+            wait_for(child)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 def fork_under_a_loop(children: int) -> None:
     """Fork out of a running event loop, among its tasks."""
 
@@ -224,5 +251,7 @@ if __name__ == "__main__":
         use_a_process_pool(argument)
     elif what == "loop":
         fork_under_a_loop(int(argument))
+    elif what == "first":
+        fork_among_first_calls(int(argument))
     else:
         fork_among_threads(int(argument))

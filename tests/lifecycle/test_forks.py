@@ -66,6 +66,13 @@ def test_fork_among_threads(server: Server, tls: bool) -> None:
 
 
 @TLS
+@pytest.mark.parametrize("milliseconds", range(0, 60, 1 if SOAK else 6))
+def test_fork_among_first_calls(server: Server, milliseconds: int, tls: bool) -> None:
+    run_app(server, "first", str(milliseconds), tls=tls)
+    assert len(check(server)) == 1 + 3
+
+
+@TLS
 def test_fork_under_an_event_loop(server: Server, tls: bool) -> None:
     run_app(server, "loop", str(CHILDREN // 2), tls=tls)
     connections = check(server)

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..codec import AsyncCaller, Caller
+from ..lazy import once
 
 if TYPE_CHECKING:
     from .channels import AsyncChannelsResource, ChannelsResource
@@ -26,28 +26,28 @@ class Resources:
         """Who makes the requests. A client overrides this, so that nothing is made before the first request."""
         raise NotImplementedError
 
-    @cached_property
+    @once
     def channels(self) -> ChannelsResource:
         """The state of channels. Channels exist while someone is subscribed; they are never created by hand."""
         from .channels import ChannelsResource
 
         return ChannelsResource(self._caller)
 
-    @cached_property
+    @once
     def events(self) -> EventsResource:
         """Publishing events to channels and to users."""
         from .events import EventsResource
 
         return EventsResource(self._caller)
 
-    @cached_property
+    @once
     def push_notifications(self) -> PushNotificationsResource:
         """The discontinued push notifications, the forerunner of Pusher Beams."""
         from .push_notifications import PushNotificationsResource
 
         return PushNotificationsResource(self._caller)
 
-    @cached_property
+    @once
     def users(self) -> UsersResource:
         """Users who signed in on their connections."""
         from .users import UsersResource
@@ -63,28 +63,28 @@ class AsyncResources:
         """Who makes the requests. A client overrides this, so that nothing is made before the first request."""
         raise NotImplementedError
 
-    @cached_property
+    @once
     def channels(self) -> AsyncChannelsResource:
         """The state of channels. Channels exist while someone is subscribed; they are never created by hand."""
         from .channels import AsyncChannelsResource
 
         return AsyncChannelsResource(self._caller)
 
-    @cached_property
+    @once
     def events(self) -> AsyncEventsResource:
         """Publishing events to channels and to users."""
         from .events import AsyncEventsResource
 
         return AsyncEventsResource(self._caller)
 
-    @cached_property
+    @once
     def push_notifications(self) -> AsyncPushNotificationsResource:
         """The discontinued push notifications, the forerunner of Pusher Beams."""
         from .push_notifications import AsyncPushNotificationsResource
 
         return AsyncPushNotificationsResource(self._caller)
 
-    @cached_property
+    @once
     def users(self) -> AsyncUsersResource:
         """Users who signed in on their connections."""
         from .users import AsyncUsersResource

@@ -7,6 +7,7 @@ answer of a server that sends a byte now and then.
 from __future__ import annotations
 
 import atexit
+import codecs
 import os
 import select
 import socket
@@ -32,12 +33,15 @@ from pusher_channels._http.messages import (
     sign,
 )
 from pusher_channels._signer import RequestSigner
+from pusher_channels_rest.lazy import forks_wait
 
 KEEP_SECONDS = 15.0
 """How long an idle connection is kept: less than servers and load balancers keep it."""
 ALPN = ["http/1.1"]
 _READ_SIZE = 64 * 1024
 _WRITE_SIZE = 16 * 1024
+
+codecs.lookup("idna")  # Python would load it for the first connection, for which forks do not wait
 
 
 class Connections:
@@ -123,11 +127,12 @@ class Connections:
                 return sock
             if proxy is not None:
                 _Connection(sock).open_tunnel(origin, proxy, limit)
-            if self._context is None:
-                self._context = self._make_context()
-            sock.settimeout(limit.left("connect"))
-            self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
-            return self._context.wrap_socket(sock, server_hostname=origin.host)
+            with forks_wait:  # OpenSSL takes locks that the whole process shares
+                if self._context is None:
+                    self._context = self._make_context()
+                sock.settimeout(limit.left("connect"))
+                self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
+                return self._context.wrap_socket(sock, server_hostname=origin.host)
         except BaseException:
             sock.close()
             raise
@@ -247,7 +252,8 @@ def _look_up(origin: Origin, seconds: float | None) -> list[str]:
 
     def ask() -> None:
         try:
-            found = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            with forks_wait:  # the system's resolver has locks
+                found = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
             answers.put([str(address[0]) for *_, address in found])
         except Exception as error:  # OSError, or UnicodeError for an empty or too long part of the name
             answers.put(error)

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pusher_channels._http.messages import HttpProxy, Origin
+from pusher_channels_rest.lazy import forks_wait
 
 if TYPE_CHECKING:
     import httpx
@@ -29,8 +30,9 @@ def proxy_for(origin: Origin, option: str | httpx.URL | httpx.Proxy | None) -> H
         return None
     if not isinstance(url, str) or not url.startswith("http://"):
         raise OtherProxy
-    from base64 import b64encode
-    from urllib.parse import unquote, urlsplit
+    with forks_wait:
+        from base64 import b64encode
+        from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(url)
     headers: dict[str, str] = {}
@@ -44,7 +46,8 @@ def _proxy_of_environment(origin: Origin) -> str | None:
     asks_the_system = sys.platform in ("win32", "darwin")
     if not asks_the_system and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None  # as nearly always: the import below costs as much as the rest of ours
-    from urllib.request import getproxies, proxy_bypass
+    with forks_wait:
+        from urllib.request import getproxies, proxy_bypass
 
     found = getproxies()
     url = found.get(origin.scheme) or found.get("all")
@@ -62,7 +65,8 @@ def make_ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
     elif verify:
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if not file and not folder:
-            import certifi
+            with forks_wait:
+                import certifi
 
             file = certifi.where()
         context = ssl.create_default_context(cafile=file or None, capath=None if file else folder)

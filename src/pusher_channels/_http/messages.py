@@ -12,6 +12,7 @@ import attrs
 
 from pusher_channels._http.answers import BadAnswerError
 from pusher_channels._signer import RequestSigner, encode_query
+from pusher_channels_rest.lazy import forks_wait
 
 Part = Literal["pool", "connect", "read", "write"]
 
@@ -49,7 +50,8 @@ class Origin:
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine itself."""
-        from ipaddress import ip_address
+        with forks_wait:
+            from ipaddress import ip_address
 
         with suppress(ValueError):  # a name, which is not to be judged by its first letters
             return ip_address(self.host).is_loopback

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..codec import AsyncCaller, Caller
+from ..lazy import once
 
 if TYPE_CHECKING:
     from .items import AsyncItemsResource, ItemsResource
@@ -24,14 +24,14 @@ class Resources:
         """Who makes the requests. A client overrides this, so that nothing is made before the first request."""
         raise NotImplementedError
 
-    @cached_property
+    @once
     def items(self) -> ItemsResource:
         """Things, and their parts."""
         from .items import ItemsResource
 
         return ItemsResource(self._caller)
 
-    @cached_property
+    @once
     def notes(self) -> NotesResource:
         """Texts."""
         from .notes import NotesResource
@@ -47,14 +47,14 @@ class AsyncResources:
         """Who makes the requests. A client overrides this, so that nothing is made before the first request."""
         raise NotImplementedError
 
-    @cached_property
+    @once
     def items(self) -> AsyncItemsResource:
         """Things, and their parts."""
         from .items import AsyncItemsResource
 
         return AsyncItemsResource(self._caller)
 
-    @cached_property
+    @once
     def notes(self) -> AsyncNotesResource:
         """Texts."""
         from .notes import AsyncNotesResource
