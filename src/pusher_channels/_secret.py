@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
-import hmac
+from hashlib import sha256
 from typing import Final
+
+_BLOCK_BYTES = 64
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+
+
+class _HmacSha256:
+    """Computes HMAC-SHA256 (RFC 2104) by one key.
+
+    Out of two hashes that have taken up the key: `hmac` costs nearly twice as much for each message, or even more if it
+    takes up the key each time.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = (sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
+        self._inner = sha256(block.translate(_INNER))
+        self._outer = sha256(block.translate(_OUTER))
+
+    def hexdigest(self, message: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 class Secret:
@@ -16,7 +41,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value: Final = value
-        self._hmac: hmac.HMAC | None = None
+        self._hmac: _HmacSha256 | None = None
 
     def reveal(self) -> str:
         """Return the secret itself: only at the place that computes with it."""
@@ -25,10 +50,8 @@ class Secret:
     def sign(self, message: bytes) -> str:
         """Return the HMAC-SHA256 of a message by this key, in lower-case hexadecimal digits."""
         if self._hmac is None:
-            self._hmac = hmac.new(self._value.encode(), digestmod="sha256")
-        keyed = self._hmac.copy()  # taking up the key anew would cost half as much again
-        keyed.update(message)
-        return keyed.hexdigest()
+            self._hmac = _HmacSha256(self._value.encode())
+        return self._hmac.hexdigest(message)
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not to be pickled")
