@@ -54,7 +54,12 @@ class RequestBuilder:
         text = encode_data(data, "data", self._json_encoder)
         if not isinstance(channel, str) or not is_encrypted(channel):
             return text
-        return self._keys.encrypt(check_channel_name(channel, argument), text)  # no key of a bad name
+        sealed = self._keys.encrypt(check_channel_name(channel, argument), text)  # no key of a bad name
+        limit = self._limits.max_data_bytes
+        if len(sealed) > limit:
+            rule = f"must be at most {limit} bytes long when encrypted, which makes it a third longer"
+            raise InvalidArgumentError("data", rule)
+        return sealed
 
     def trigger(
         self,
