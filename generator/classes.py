@@ -32,13 +32,7 @@ class Classes:
     def documentation(self, model: Model) -> list[str]:
         """Return the lines of the class's docstring."""
         lines = paragraphs(sentence(model.description or f"The object `{model.name}`"), 112)
-        entries: list[tuple[str, str]] = []
-        for field in model.fields:
-            rule = self.code.rule(field.type) if model.checked else ""
-            description = ruled(field.description, rule)
-            if field is self.encrypted(model):
-                description = f"{sentence(description)} Here it is decrypted, or None if it could not be."
-            entries.append((field.name, description))
+        entries = [(field.name, self.description(model, field)) for field in model.fields]
         if self.encrypted(model):
             entries.append(("raw_data", "The data as it came. Not part of the JSON."))
             entries.append(("decryption_error", "Why the data could not be decrypted. Not part of the JSON."))
@@ -51,6 +45,13 @@ class Classes:
             error = [("InvalidArgumentError", "A field breaks a rule; it is named with its index.")]
             lines += section("Raises", error, 116)
         return [*lines, *see(model.docs_url)]
+
+    def description(self, model: Model, field: Field) -> str:
+        """Return what a field is, with the rules that it is checked by."""
+        description = ruled(field.description, self.code.rule(field.type) if model.checked else "")
+        if field is self.encrypted(model):
+            description = f"{sentence(description)} Here it is decrypted, or None if it could not be."
+        return description
 
     def annotation(self, model: Model, field: Field) -> str:
         """Return the annotation of a field."""

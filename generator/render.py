@@ -11,7 +11,7 @@ from openapi_python_client import Project
 
 from .classes import Classes
 from .code import Code
-from .docs import docstring, paragraphs, section, see
+from .docs import docstring, paragraphs, section, see, sentence
 from .methods import Methods
 from .model import Api, Server, plain
 from .parser import Parsed
@@ -42,6 +42,7 @@ class Renderer(Project):
             "docstring": docstring,
             "paragraphs": paragraphs,
             "section": section,
+            "sentence": sentence,
             "see": see,
             "plain": plain,
             "server": _server,
