@@ -20,8 +20,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from pusher_channels import AsyncPusher, Publisher, Pusher, PusherError
+from pusher_channels_rest import lazy
 from tests.lifecycle.support import acall, call
 
+lazy._PATIENCE = 20  # pyright: ignore[reportPrivateUsage]  a machine that is slow must not fail the test
 CONTEXT = ssl.create_default_context(cafile=os.environ["AUTHORITY"])
 pusher = Pusher.from_env(verify=CONTEXT, timeout=20)
 apusher = AsyncPusher.from_env(verify=CONTEXT, timeout=20)
@@ -140,6 +142,27 @@ def in_threads(prefix: str, count: int, go_on: Callable[[int], bool]) -> list[th
     return threads
 
 
+def in_threads_with_loops(prefix: str, count: int, go_on: Callable[[int], bool]) -> list[threading.Thread]:
+    """Start threads that call in an event loop of their own, two tasks in each."""
+
+    async def work(task: str) -> None:
+        number = 0
+        while go_on(number):
+            await acall(apusher, named(f"{task}-{number}"), number % 5)
+            number += 1
+
+    async def two(thread: int) -> None:
+        await asyncio.gather(work(f"{prefix}{thread}-a"), work(f"{prefix}{thread}-b"))
+
+    def run(thread: int) -> None:
+        asyncio.run(two(thread))
+
+    threads = [threading.Thread(target=run, args=(thread,)) for thread in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
 def fork_among_threads(children: int) -> None:
     """Fork while other threads are in the middle of calls; parent and children go on with the same client."""
     use_before_the_fork()
@@ -169,17 +192,15 @@ def fork_among_threads(children: int) -> None:
     pusher.close()
 
 
-def fork_among_first_calls(milliseconds: int) -> None:
+def fork_among_first_calls(milliseconds: int, *, in_loops: bool) -> None:
     """Fork while other threads load modules and open connections, which nothing has done before."""
+    start = in_threads_with_loops if in_loops else in_threads
     stop = threading.Event()
-    threads = in_threads("parent", 4, lambda number: not stop.is_set())
+    threads = start("parent", 4, lambda number: not stop.is_set())
 
     def child_calls() -> None:
-        for kind in range(5):
-            call(pusher, named(f"child-{kind}"), kind)
-        for thread in in_threads("child", 3, lambda number: number < 5):
+        for thread in start("child", 3, lambda number: number < 10):
             thread.join()
-        pusher.close()
 
     children = list[int]()
     try:
@@ -251,7 +272,7 @@ if __name__ == "__main__":
         use_a_process_pool(argument)
     elif what == "loop":
         fork_under_a_loop(int(argument))
-    elif what == "first":
-        fork_among_first_calls(int(argument))
+    elif what in ("first", "first-async"):
+        fork_among_first_calls(int(argument), in_loops=what == "first-async")
     else:
         fork_among_threads(int(argument))

@@ -66,9 +66,10 @@ def test_fork_among_threads(server: Server, tls: bool) -> None:
 
 
 @TLS
-@pytest.mark.parametrize("milliseconds", range(0, 60, 1 if SOAK else 6))
-def test_fork_among_first_calls(server: Server, milliseconds: int, tls: bool) -> None:
-    run_app(server, "first", str(milliseconds), tls=tls)
+@pytest.mark.parametrize("milliseconds", range(0, 60, 1 if SOAK else 10))
+@pytest.mark.parametrize("what", ["first", "first-async"])
+def test_fork_among_first_calls(server: Server, what: str, milliseconds: int, tls: bool) -> None:
+    run_app(server, what, str(milliseconds), tls=tls)
     assert len(check(server)) == 1 + 3
 
 

@@ -53,6 +53,13 @@ class Holder:
         self.ended = True
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for a machine that is slow."""
+    monkeypatch.setattr(lazy, "_PATIENCE", 20)
+
+
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("depth", [1, 3])
 def test_a_fork_waits(depth: int) -> None:
     holder = Holder(depth)
@@ -82,6 +89,7 @@ def test_a_thread_may_fork_in_the_middle() -> None:
             fork()
 
 
+@pytest.mark.usefixtures("patience")
 def test_others_wait_for_a_fork() -> None:
     order = list[str]()
 

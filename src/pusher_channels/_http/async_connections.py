@@ -25,6 +25,7 @@ from pusher_channels._http.messages import (
     sign,
 )
 from pusher_channels._signer import RequestSigner
+from pusher_channels_rest.lazy import forks_wait
 
 MAX_CONNECTIONS = 100
 """How many connections an event loop has open at once. Calls beyond that wait for one."""
@@ -83,16 +84,15 @@ class AsyncConnections:
     async def _connect(self, origin: Origin, proxy: HttpProxy | None, limit: TimeLimit) -> _Connection:
         loop = asyncio.get_running_loop()
         context = self._tls_context() if origin.needs_tls else None
-        if context is not None:
-            context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
         connection = _Connection()
         sock = await _open(origin if proxy is None else proxy.origin, limit)
         try:
             async with _limited(limit.of("connect")):
                 if proxy is None and context is not None:
-                    await loop.create_connection(
-                        lambda: connection, sock=sock, ssl=context, server_hostname=origin.host
-                    )
+                    with forks_wait:  # of other threads, as in the sync twin
+                        await loop.create_connection(
+                            lambda: connection, sock=sock, ssl=context, server_hostname=origin.host
+                        )
                 else:
                     await loop.create_connection(lambda: connection, sock=sock)
                 if proxy is not None and context is not None:
@@ -104,9 +104,11 @@ class AsyncConnections:
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = self._make_context()
-        return self._context
+        with forks_wait:
+            if self._context is None:
+                self._context = self._make_context()
+            self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
+            return self._context
 
 
 async def _open(origin: Origin, limit: TimeLimit) -> socket.socket:
@@ -243,7 +245,8 @@ class _Connection(asyncio.Protocol):
         refuse_tunnel(answer)
         inner = _Connection()
         loop = asyncio.get_running_loop()
-        secured = await loop.start_tls(transport, inner, context, server_hostname=origin.host)
+        with forks_wait:
+            secured = await loop.start_tls(transport, inner, context, server_hostname=origin.host)
         inner.connection_made(cast("asyncio.Transport", secured))
         return inner
 
