@@ -1,4 +1,4 @@
-"""Fixtures for the tests of code that publishes: a local Pusher Channels server, and a client of it.
+"""Fixtures for the tests of code that publishes: a local Pusher Channels server, and clients of it.
 
     def test_an_order_is_announced(pusher_server, pusher_client):
         announce(order, pusher_client)
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pusher_channels import Pusher
+    from pusher_channels import AsyncPusher, Pusher
     from pusher_channels.emulator import AppConfig, Emulator
 
 
@@ -41,3 +41,12 @@ def pusher_client(pusher_server: Emulator) -> Iterator[Pusher]:
 
     with Pusher.from_url(pusher_server.url) as client:
         yield client
+
+
+@pytest.fixture
+def async_pusher_client(pusher_server: Emulator) -> AsyncPusher:
+    """Make an asyncio client of the first app of `pusher_server`, for whichever event loop the test runs in."""
+    from pusher_channels import AsyncPusher
+
+    # Not closed here, where no event loop runs: its connections end with the one that they were made in.
+    return AsyncPusher.from_url(pusher_server.url)

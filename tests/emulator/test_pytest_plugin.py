@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("attr", "httpx", "nacl", "starlette", "uvicorn", "websockets", "asyncio")
 
 TESTS = """
+import asyncio
+
 import pytest
 from pusher_channels import Pusher
 from pusher_channels.emulator import AppConfig
@@ -27,6 +29,13 @@ def test_each_test_has_a_server_of_its_own(pusher_server, pusher_client, number)
     assert pusher_server.events(channel="x")[0].data == '{"number":%d}' % number
     assert pusher_server.events(channel="x")[0].json() == {"number": number}
     assert pusher_server.events(channel="y") == ()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_asyncio_client(pusher_server, async_pusher_client):
+    for number in range(2):  # each time in another event loop
+        asyncio.run(async_pusher_client.trigger("x", "my-event", {"number": number}))
+    assert [event.json() for event in pusher_server.events()] == [{"number": 0}, {"number": 1}]
 
 
 class TestWithAppsOfItsOwn:
@@ -59,7 +68,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 def test_the_fixtures(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TESTS, encoding="utf-8")
     done = run_pytest(tmp_path, "-q")
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_they_are_listed_with_what_they_are(tmp_path: Path) -> None:
