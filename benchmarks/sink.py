@@ -94,7 +94,8 @@ def make_certificates(folder: Path) -> Path:
     signed = ["-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key")]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
     server = [*names, *signed, "-addext", "basicConstraints=critical,CA:FALSE"]
-    for name, extra in {"ca": ["-subj", "/CN=benchmark CA"], "cert": server}.items():
+    authority = ["-subj", "/CN=benchmark CA", "-addext", "keyUsage=critical,keyCertSign"]
+    for name, extra in {"ca": authority, "cert": server}.items():
         files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
         subprocess.run(["openssl", "req", "-x509", *key, *extra, *files], check=True, capture_output=True)
     return folder / "ca.pem"

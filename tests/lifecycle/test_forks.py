@@ -24,7 +24,9 @@ def environment(server: Server, *, tls: bool) -> dict[str, str]:
 
 
 def run_app(server: Server, *arguments: str, tls: bool) -> None:
-    command = [sys.executable, "-W", "default", "-m", "tests.lifecycle.app", *arguments]
+    # From Python 3.12 on it warns of what is tested here: forks of processes that have threads.
+    warnings = ["-W", "default", "-W", "ignore:This process:DeprecationWarning"]
+    command = [sys.executable, *warnings, "-m", "tests.lifecycle.app", *arguments]
     run = subprocess.run(
         command, capture_output=True, text=True, timeout=600 if SOAK else 90, env=environment(server, tls=tls)
     )
