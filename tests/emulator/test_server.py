@@ -37,6 +37,16 @@ def test_it_listens_from_start_to_stop() -> None:
     assert not listens(port)
 
 
+def test_a_connection_that_has_only_just_come_is_closed_when_it_stops() -> None:
+    for _ in range(20):
+        with Emulator() as server:
+            client = socket.create_connection(("127.0.0.1", server.port))
+        with client, contextlib.suppress(ConnectionResetError):
+            client.settimeout(10)
+            assert client.recv(1) == b""
+    gc.collect()  # which reports what was left open
+
+
 async def test_it_works_inside_a_running_loop() -> None:
     async with Emulator() as server, open_client(server) as client:
         await client.subscribe("public")

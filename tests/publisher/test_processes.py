@@ -197,7 +197,9 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def run_code(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    # From Python 3.12 on it warns of forks of processes that have threads.
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
 
 
 def test_what_is_left_at_exit_is_sent(server: FaultServer) -> None:

@@ -316,9 +316,19 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._stop.wait(), timeout=1)
                 return
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def _stop_accepting(self) -> None:
+        # A connection that was accepted, but whose protocol has not begun when its server closes, asyncio leaves open.
+        loop = asyncio.get_running_loop()
+        for listener in [listener for server in self.servers for listener in server.sockets]:
+            with contextlib.suppress(NotImplementedError):  # on Windows
+                loop.remove_reader(listener)
+        for _ in range(3):  # a transport is made, it is handed to its protocol, which is then among the connections
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._stop_accepting()
         for app in self._apps:
             for connection in list(app.connections.values()):
                 app.close(connection, 4200, "The emulator is stopping")
