@@ -6,8 +6,8 @@ SPEC ?= spec/openapi.yaml
 OUT ?= generated_client/pusher_channels_rest
 TESTS ?=
 
-.PHONY: help demo test soak faults mutants bench instructions test-peers lint format generate check-generated build test-wheel check \
-  lock clean
+.PHONY: help demo test test-newest soak faults mutants bench instructions test-peers lint format generate check-generated build \
+  test-wheel check lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -31,6 +31,9 @@ demo: $(VENV)/installed  ## Publish through a local server and watch the events 
 
 test: $(VENV)/installed  ## Unit, vector, property, fault, lifecycle, generator, contract and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/peers --ignore=tests/browser $(TESTS)
+
+test-newest:  ## The same, on the newest Python that this machine has
+	$(MAKE) test VENV=.venv-newest PYTHON=$$(tests/newest_python.sh)
 
 soak: $(VENV)/installed  ## Ten times as many examples and calls, and 200,000 events to a server that fails in every way
 	SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/emulator/test_fuzz.py tests/properties tests/lifecycle $(TESTS)
@@ -75,7 +78,7 @@ build: $(VENV)/installed  ## Build wheel and sdist into dist/
 test-wheel: build  ## Unit and vector tests against the installed wheel, on the oldest Python and requirements and on the newest
 	tests/wheel/run.sh
 
-check: lint test check-generated mutants test-peers test-wheel  ## All that CI runs
+check: lint test test-newest check-generated mutants test-peers test-wheel  ## All that CI runs
 
 lock:  ## Pin the requirements again (needs uv)
 	for name in dev wheel tools; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -84,4 +87,4 @@ lock:  ## Pin the requirements again (needs uv)
 	  --resolution lowest-direct pyproject.toml --extra emulator requirements/oldest.in --output-file requirements/oldest.txt
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants
+	rm -rf $(VENV) .venv-newest node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

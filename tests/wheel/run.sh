@@ -6,13 +6,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The oldest supported Python is the one that made .venv; the newest is the highest that this machine has.
-newest=""
-for minor in 20 19 18 17 16 15 14 13 12 11; do
-  for candidate in "python3.$minor" "$HOME"/.pyenv/versions/3."$minor".*/bin/python; do
-    if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c 'import venv' 2>/dev/null; then newest=$candidate; break 2; fi
-  done
-done
+# The oldest supported Python is the one that made .venv.
+newest=$("$root/tests/newest_python.sh")
 oldest="$root/.venv/bin/python"
 
 for age in oldest newest; do
