@@ -14,7 +14,9 @@ from pusher_channels.errors import PusherError
 from tests.publisher.faults import FaultServer
 from tests.publisher.twins import KINDS, open_twin
 
-SECONDS = 1.5
+INTERRUPTIONS = 100
+PATIENCE = 60.0
+"""Seconds, for a machine that is slow."""
 
 
 class Stop(BaseException):
@@ -44,9 +46,10 @@ def test_an_interrupted_publisher_is_as_good_as_before(server: FaultServer) -> N
 
     signal.signal(signal.SIGALRM, stop)
     rounds = interrupted = 0
-    ends = time.monotonic() + SECONDS
+    ends = time.monotonic() + PATIENCE
     with Pusher.from_url(server.url) as pusher:
-        while time.monotonic() < ends:
+        while interrupted < INTERRUPTIONS:
+            assert time.monotonic() < ends
             rounds += 1
             publisher = pusher.publisher()
             first = publisher.publish("a", "e", "first")
@@ -61,7 +64,6 @@ def test_an_interrupted_publisher_is_as_good_as_before(server: FaultServer) -> N
             publisher.flush(timeout=10)
             publisher.close(timeout=10)
             assert type(first.result(0)) is type(last.result(0)) is ChannelAttributes
-    assert interrupted > 10
 
 
 @pytest.mark.parametrize("call", ["publish", "statistics", "flush"])
@@ -82,11 +84,11 @@ def test_a_handler_may_use_the_publisher(server: FaultServer, call: str) -> None
 
         signal.signal(signal.SIGALRM, use)
         signal.setitimer(signal.ITIMER_REAL, 0.0037)
-        ends = time.monotonic() + SECONDS
-        while time.monotonic() < ends:
+        ends = time.monotonic() + PATIENCE
+        while handled < INTERRUPTIONS:
+            assert time.monotonic() < ends
             publisher.publish("c", "e", "d")
         signal.setitimer(signal.ITIMER_REAL, 0)
-    assert handled > 20
 
 
 @KINDS
