@@ -28,7 +28,7 @@ def encode_path(value: str | float, argument: str) -> str:
         return text
     if text in ("", ".", ".."):
         raise InvalidArgumentError(argument, 'must not be empty, "." or ".."')
-    with forks_wait:
+    with forks_wait():
         from urllib.parse import quote  # not needed by most programs
 
     return quote(text, safe=CHANNEL_CHARACTERS)

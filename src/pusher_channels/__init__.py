@@ -209,7 +209,7 @@ def __getattr__(name: str) -> object:
     module = _SOURCE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with forks_wait:
+    with forks_wait():
         value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value

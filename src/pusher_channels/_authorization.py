@@ -101,7 +101,7 @@ def parse_auth_form(body: bytes | str, *fields: str) -> list[str]:
     Raises:
         InvalidArgumentError: The body is not such a form, or a field is missing or stands twice.
     """
-    with forks_wait:
+    with forks_wait():
         from urllib.parse import parse_qsl
 
     try:

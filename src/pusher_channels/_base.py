@@ -337,7 +337,7 @@ class BaseClient(Generic[HttpClientT]):
             InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
             ConfigurationError: The channel is encrypted and the client has no master key.
         """
-        with forks_wait:
+        with forks_wait():
             from pusher_channels._authorization import parse_auth_form
 
         socket_id, channel_name = parse_auth_form(body, "socket_id", "channel_name")
@@ -365,7 +365,7 @@ class BaseClient(Generic[HttpClientT]):
         Raises:
             InvalidArgumentError: The body is not such a form, or an argument breaks its rule.
         """
-        with forks_wait:
+        with forks_wait():
             from pusher_channels._authorization import parse_auth_form
 
         (socket_id,) = parse_auth_form(body, "socket_id")

@@ -136,7 +136,7 @@ class RequestBuilder:
         fcm: Mapping[str, object] | None,
         webhook_url: str | None,
     ) -> Request[NotifyResult]:
-        with forks_wait:
+        with forks_wait():
             from pusher_channels_rest.operations.push_notifications import publish_request
 
         return publish_request(self._app_id, interests=interests, apns=apns, gcm=gcm, fcm=fcm, webhook_url=webhook_url)
@@ -144,7 +144,7 @@ class RequestBuilder:
     def raw(
         self, method: str, path: str, query: Mapping[str, str] | None, body: object
     ) -> tuple[str, str, tuple[tuple[str, str], ...], bytes | None]:
-        with forks_wait:
+        with forks_wait():
             from pusher_channels._raw import raw_body, raw_method, raw_path, raw_query
 
         method = raw_method(method)

@@ -82,7 +82,7 @@ def parse_url(url: object) -> UrlParts:
 
 def _read_url(url: object) -> UrlParts | str:
     """Return the parts of the URL, or what is wrong with it."""
-    with forks_wait:
+    with forks_wait():
         from urllib.parse import unquote, urlsplit
 
     form = "must have the form https://KEY:SECRET@HOST/apps/APP_ID"
@@ -200,7 +200,7 @@ def _check_host(host: object, option: str) -> str:
 
 def _is_host_name(name: str) -> bool:
     if name.startswith("[") or re.fullmatch("[0-9.]+", name):
-        with forks_wait:
+        with forks_wait():
             from ipaddress import ip_address
 
         try:
@@ -215,7 +215,7 @@ def _is_host_name(name: str) -> bool:
 
 def _is_decodable(name: str) -> bool:
     """Tell whether httpx can read an internationalized name: it does so when a request is made, and fails at some."""
-    with forks_wait:
+    with forks_wait():
         import httpx
 
     try:
@@ -279,7 +279,7 @@ def check_hook(hook: Hook | None, option: str) -> Hook | None:
     """Check a function that is called with each attempt."""
     if hook is None:
         return None
-    with forks_wait:
+    with forks_wait():
         from inspect import iscoroutinefunction
 
     if not callable(hook) or iscoroutinefunction(hook):
@@ -294,7 +294,7 @@ def check_proxy(proxy: object) -> None:
         return
     if not isinstance(proxy, str):
         raise ConfigurationError("proxy", "must be a URL as str or httpx.URL, or an httpx.Proxy")
-    with forks_wait:
+    with forks_wait():
         from urllib.parse import urlsplit
 
     try:
@@ -373,7 +373,7 @@ def check_max_age(max_age: object) -> None:
 def check_http_client(client: object, kind: str, *, proxy: object, verify: object) -> None:
     """Refuse the other twin's httpx client, and options that a given client would leave without effect."""
     if client is not None:
-        with forks_wait:
+        with forks_wait():
             import httpx
 
         if not isinstance(client, getattr(httpx, kind)):
@@ -382,7 +382,7 @@ def check_http_client(client: object, kind: str, *, proxy: object, verify: objec
             raise ConfigurationError("http_client", "already decides proxy and verify: give those to it instead")
     check_proxy(proxy)
     if not isinstance(verify, bool):
-        with forks_wait:
+        with forks_wait():
             import ssl
 
         if not isinstance(verify, ssl.SSLContext):

@@ -65,7 +65,7 @@ class KeyRing:
         Raises:
             EncryptionError: The data is not encrypted data, or none of the keys opens it.
         """
-        with forks_wait:
+        with forks_wait():
             from nacl.exceptions import CryptoError
 
         sealed = _parse_encrypted(data)
@@ -262,7 +262,7 @@ def _unescaped(text: str) -> str:
     """Take percent-escapes and JSON's own off, as often as a chain of proxies might."""
     if "%" not in text and "\\u" not in text:
         return text
-    with forks_wait:
+    with forks_wait():
         from urllib.parse import unquote
 
     for _ in range(8):

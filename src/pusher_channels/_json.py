@@ -78,7 +78,7 @@ class _NotEncodableError(Exception):
 def _encode_other(value: object) -> object:
     """Encode what `json` does not know. `json` calls this again for what it finds inside the answer."""
     # Here, because most programs send none of these.
-    with forks_wait:
+    with forks_wait():
         from dataclasses import fields, is_dataclass
         from datetime import date, datetime
         from decimal import Decimal

@@ -81,7 +81,7 @@ class Pool(Generic[ClientT]):
         made = self._made
         if made is not None and made[0] == os.getpid():
             return cast("SenderT", made[1])
-        with forks_wait, self._lock:
+        with forks_wait(), self._lock:
             if self._closed:
                 raise PusherError("the client is closed")
             made = self._made

@@ -56,7 +56,7 @@ def wait_before(retry: int, answer: RawResponse | None) -> float:
     asked = None if answer is None else _retry_after(answer)
     if asked is not None:
         return asked if asked <= _MAX_RETRY_AFTER else math.inf
-    with forks_wait:
+    with forks_wait():
         import random
 
     # Full jitter: clients that failed together do not come back together.
@@ -68,7 +68,7 @@ def _retry_after(answer: RawResponse) -> float | None:
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
-    with forks_wait:
+    with forks_wait():
         from datetime import UTC
         from email.utils import parsedate_to_datetime
 
@@ -92,12 +92,12 @@ def server_offset(origin: Origin, answer: RawResponse) -> float | None:
     found = _EXPIRED.search(answer.content[:_LONGEST_MESSAGE].decode(errors="replace"))
     if found is None:
         return None
-    with forks_wait:
+    with forks_wait():  # `strptime` loads a module, too
         from datetime import UTC, datetime
 
-    try:
-        server = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
+        try:
+            server = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            return None
     offset = server.timestamp() - time.time()
     return offset if abs(offset) <= _MAX_SKEW else None

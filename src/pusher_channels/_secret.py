@@ -19,10 +19,9 @@ class _HmacSha256:
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, key: bytes) -> None:
-        block = (sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
-        self._inner = sha256(block.translate(_INNER))
-        self._outer = sha256(block.translate(_OUTER))
+    def __init__(self, secret: Secret) -> None:
+        self._inner = sha256(_block(secret).translate(_INNER))
+        self._outer = sha256(_block(secret).translate(_OUTER))
 
     def hexdigest(self, message: bytes) -> str:
         inner, outer = self._inner.copy(), self._outer.copy()
@@ -50,7 +49,7 @@ class Secret:
     def sign(self, message: bytes) -> str:
         """Return the HMAC-SHA256 of a message by this key, in lower-case hexadecimal digits."""
         if self._hmac is None:
-            self._hmac = _HmacSha256(self._value.encode())
+            self._hmac = _HmacSha256(self)
         return self._hmac.hexdigest(message)
 
     def __reduce__(self) -> str:
@@ -64,3 +63,12 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def _block(secret: Secret) -> bytes:
+    # No local variable: error trackers show those of the frames that an error passes, and a signal may come anywhere.
+    return (
+        sha256(secret.reveal().encode()).digest()
+        if len(secret.reveal().encode()) > _BLOCK_BYTES
+        else secret.reveal().encode()
+    ).ljust(_BLOCK_BYTES, b"\0")

@@ -53,7 +53,7 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
 def _escape(text: str) -> str:
     if _UNRESERVED.fullmatch(text):
         return text
-    with forks_wait:
+    with forks_wait():
         from urllib.parse import quote
 
     return quote(text, safe="")

@@ -177,7 +177,7 @@ class Pusher(BaseClient["httpx.Client"], Resources):
         Raises:
             ConfigurationError: An option cannot work.
         """
-        with forks_wait:
+        with forks_wait():
             from pusher_channels.publisher import Publisher
             from pusher_channels.publisher._options import Options
             from pusher_channels.publisher._sending import Sender
@@ -279,7 +279,7 @@ class AsyncPusher(BaseClient["httpx.AsyncClient"], AsyncResources):
             future = await publisher.publish("orders", "created", {"id": 17})  # waits for room in the queue
             await future  # waits for the outcome
         """
-        with forks_wait:
+        with forks_wait():
             from pusher_channels.publisher import AsyncPublisher
             from pusher_channels.publisher._options import Options
             from pusher_channels.publisher._sending import AsyncSender

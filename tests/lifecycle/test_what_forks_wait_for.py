@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +47,7 @@ class Holder:
     def _hold(self) -> None:
         if self._depth:
             self._depth -= 1
-            with forks_wait:
+            with forks_wait():
                 self._hold()
             return
         self._inside.set()
@@ -57,6 +59,7 @@ class Holder:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough for a machine that is slow."""
     monkeypatch.setattr(lazy, "_PATIENCE", 20)
+    monkeypatch.setattr(lazy, "_COURTESY", 20)
 
 
 @pytest.mark.usefixtures("patience")
@@ -83,9 +86,9 @@ def test_a_fork_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_thread_may_fork_in_the_middle() -> None:
-    with forks_wait:
+    with forks_wait():
         fork()
-        with forks_wait:
+        with forks_wait():
             fork()
 
 
@@ -94,7 +97,7 @@ def test_others_wait_for_a_fork() -> None:
     order = list[str]()
 
     def work() -> None:
-        with forks_wait:
+        with forks_wait():
             order.append("inside")
 
     thread = threading.Thread(target=work)
@@ -109,16 +112,76 @@ def test_others_wait_for_a_fork() -> None:
     assert order == ["forked", "inside"]
 
 
-def test_others_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lazy, "_PATIENCE", 0.05)
+@pytest.mark.parametrize("limit", ["_PATIENCE", "_COURTESY"])
+def test_others_do_not_wait_for_ever(limit: str, patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, limit, 0.05)
     holder: Holder | None = None
     lazy._before_fork()  # pyright: ignore[reportPrivateUsage]
     try:
-        holder = Holder()
+        holder = Holder(3)
     finally:
         lazy._after_fork_in_parent()  # pyright: ignore[reportPrivateUsage]
         if holder is not None:
             holder.release()
+
+
+@pytest.mark.usefixtures("patience")
+def test_what_has_not_said_that_it_ended_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "_FORGOTTEN", 0.05)
+    thread = threading.Thread(target=forks_wait().__enter__)
+    thread.start()
+    thread.join()
+    started = time.monotonic()
+    fork()
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.usefixtures("patience")
+def test_another_thread_may_say_that_it_ended() -> None:
+    # As when the task of an event loop that nobody runs any more is collected.
+    left = forks_wait()
+    thread = threading.Thread(target=left.__enter__)
+    thread.start()
+    thread.join()
+    with forks_wait():
+        left.__exit__(None, None, None)
+    fork()
+    assert not lazy._inside  # pyright: ignore[reportPrivateUsage]
+
+
+def test_it_waits_before_other_hooks_do() -> None:
+    """`logging` has one that takes a lock, which a module that has a logger needs."""
+    code = """
+import os, sys, threading
+import pusher_channels
+import logging
+from pusher_channels_rest import lazy
+
+lazy._PATIENCE = 20
+inside = threading.Event()
+
+def work():
+    with lazy.forks_wait():
+        inside.set()
+        while not lazy._forking:
+            pass
+        logging.getLogger("needs the lock")
+
+thread = threading.Thread(target=work)
+thread.start()
+inside.wait()
+child = os.fork()
+if not child:
+    logging.getLogger("another one")
+    os._exit(0)
+thread.join(5)
+assert not thread.is_alive()
+assert os.waitpid(child, 0)[1] == 0
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 class Made:
@@ -172,7 +235,7 @@ def functions_that_import(tree: ast.AST, within: str = "") -> set[str]:
     """Return the functions that import something outside ``with forks_wait`` and what `once` makes."""
     found = set[str]()
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.With) and any(ast.unparse(item.context_expr) == "forks_wait" for item in node.items):
+        if isinstance(node, ast.With) and any(ast.unparse(item.context_expr) == "forks_wait()" for item in node.items):
             continue
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if "once" in [ast.unparse(decorator) for decorator in node.decorator_list]:

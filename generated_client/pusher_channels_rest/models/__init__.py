@@ -112,7 +112,7 @@ def __getattr__(name: str) -> object:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with forks_wait:
+    with forks_wait():
         value: object = getattr(import_module(f".{module}", __name__), name)
     globals()[name] = value
     return value

@@ -9,10 +9,11 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from importlib import import_module
 from typing import Any, cast
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, BrokenAnswerError, RawResponse
-from pusher_channels._http.connections import ALPN, KEEP_SECONDS, family_of, is_readable, refuse_tunnel
+from pusher_channels._http.connections import ALPN, KEEP_SECONDS, family_of, is_readable, refuse_tunnel, resolve
 from pusher_channels._http.messages import (
     Failure,
     HttpProxy,
@@ -26,6 +27,8 @@ from pusher_channels._http.messages import (
 )
 from pusher_channels._signer import RequestSigner
 from pusher_channels_rest.lazy import forks_wait
+
+import_module("concurrent.futures.thread")  # asyncio would load it for the first host name, when no fork waits
 
 MAX_CONNECTIONS = 100
 """How many connections an event loop has open at once. Calls beyond that wait for one."""
@@ -89,7 +92,7 @@ class AsyncConnections:
         try:
             async with _limited(limit.of("connect")):
                 if proxy is None and context is not None:
-                    with forks_wait:  # of other threads, as in the sync twin
+                    with forks_wait():  # of other threads, as in the sync twin
                         await loop.create_connection(
                             lambda: connection, sock=sock, ssl=context, server_hostname=origin.host
                         )
@@ -104,7 +107,7 @@ class AsyncConnections:
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:
-        with forks_wait:
+        with forks_wait():
             if self._context is None:
                 self._context = self._make_context()
             self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
@@ -140,8 +143,7 @@ async def _look_up(loop: asyncio.AbstractEventLoop, origin: Origin) -> list[tupl
     family = family_of(origin.host)
     if family is not None:
         return [(family, (origin.host, origin.port))]
-    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]
+    return await loop.run_in_executor(None, resolve, origin)
 
 
 class _LoopConnections:
@@ -245,7 +247,7 @@ class _Connection(asyncio.Protocol):
         refuse_tunnel(answer)
         inner = _Connection()
         loop = asyncio.get_running_loop()
-        with forks_wait:
+        with forks_wait():
             secured = await loop.start_tls(transport, inner, context, server_hostname=origin.host)
         inner.connection_made(cast("asyncio.Transport", secured))
         return inner

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, RawResponse
 from pusher_channels._http.messages import (
@@ -127,7 +128,7 @@ class Connections:
                 return sock
             if proxy is not None:
                 _Connection(sock).open_tunnel(origin, proxy, limit)
-            with forks_wait:  # OpenSSL takes locks that the whole process shares
+            with forks_wait():  # OpenSSL takes locks that the whole process shares
                 if self._context is None:
                     self._context = self._make_context()
                 sock.settimeout(limit.left("connect"))
@@ -244,6 +245,13 @@ def family_of(host: str) -> socket.AddressFamily | None:
     return None
 
 
+def resolve(origin: Origin) -> list[tuple[int, tuple[Any, ...]]]:
+    """Ask the system for a host's addresses, each with its family, however long that takes."""
+    with forks_wait():  # it has locks, too
+        found = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
 def _look_up(origin: Origin, seconds: float | None) -> list[str]:
     """Return a host's addresses. The system's resolver knows no limit, so a thread asks it, and may be left behind."""
     if family_of(origin.host) is not None:
@@ -252,9 +260,7 @@ def _look_up(origin: Origin, seconds: float | None) -> list[str]:
 
     def ask() -> None:
         try:
-            with forks_wait:  # the system's resolver has locks
-                found = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-            answers.put([str(address[0]) for *_, address in found])
+            answers.put([str(address[0]) for _, address in resolve(origin)])
         except Exception as error:  # OSError, or UnicodeError for an empty or too long part of the name
             answers.put(error)
 

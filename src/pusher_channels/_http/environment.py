@@ -30,7 +30,7 @@ def proxy_for(origin: Origin, option: str | httpx.URL | httpx.Proxy | None) -> H
         return None
     if not isinstance(url, str) or not url.startswith("http://"):
         raise OtherProxy
-    with forks_wait:
+    with forks_wait():
         from base64 import b64encode
         from urllib.parse import unquote, urlsplit
 
@@ -46,7 +46,7 @@ def _proxy_of_environment(origin: Origin) -> str | None:
     asks_the_system = sys.platform in ("win32", "darwin")
     if not asks_the_system and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None  # as nearly always: the import below costs as much as the rest of ours
-    with forks_wait:
+    with forks_wait():
         from urllib.request import getproxies, proxy_bypass
 
     found = getproxies()
@@ -65,7 +65,7 @@ def make_ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
     elif verify:
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if not file and not folder:
-            with forks_wait:
+            with forks_wait():
                 import certifi
 
             file = certifi.where()

@@ -50,7 +50,7 @@ class Origin:
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine itself."""
-        with forks_wait:
+        with forks_wait():
             from ipaddress import ip_address
 
         with suppress(ValueError):  # a name, which is not to be judged by its first letters

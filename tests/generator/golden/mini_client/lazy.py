@@ -5,7 +5,7 @@
 A forked child has one thread, and every lock that another thread held in the moment of the fork stays taken: those of
 modules that were being loaded, and OpenSSL's own while a TLS connection was being opened. It hangs where it needs one.
 
-So an import within a function stands in ``with forks_wait``, or in what ``once`` makes.
+So an import within a function stands in ``with forks_wait():``, or in what ``once`` makes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 from functools import cached_property
+from importlib import import_module
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -24,41 +25,51 @@ __all__ = ["forks_wait", "once"]
 T = TypeVar("T")
 
 _PATIENCE = 1.0
-"""The most seconds that a fork waits for others, or others for it: then it takes its chance, as it would without us."""
+"""The most seconds that a fork waits for others: then it takes its chance, as it would without this."""
+_COURTESY = 0.1
+"""The most seconds that others let a fork go first: it waits for them anyway, and event loops must not stand still."""
+_FORGOTTEN = 30.0
+"""Seconds after which a fork waits no longer for what has not said that it ended.
+
+An exception of a signal's handler keeps it from saying so if it comes in the wrong moment.
+"""
 _PAUSE = 0.001
 
 # No locks here: they would themselves have to outlive forks, and exceptions of signals' handlers. What is done with the
-# dict and the set is atomic. Whoever enters says so before it looks for forks, and a fork says so before it looks for
-# others: one of them sees the other.
-_inside: dict[int, int] = {}
-_forking = set[int]()
+# dicts is atomic. Whoever enters says so before it looks for forks, and a fork says so before it looks for others: one
+# of them sees the other.
+_inside: dict[forks_wait, tuple[int, float]] = {}
+"""Who holds up forks: its thread, and when it is forgotten."""
+_forking: dict[int, float] = {}
+"""The threads that are about to fork, and how long they wait."""
 
 
-class _ForksWait:
-    """``with forks_wait:`` holds up forks of other threads until the end of the block, for a second at most."""
+class forks_wait:  # noqa: N801  named as what it does
+    """``with forks_wait():`` holds up forks of other threads until the end of the block, for a second at most."""
+
+    __slots__ = ()
 
     def __enter__(self) -> None:
         me = get_ident()
-        depth = _inside.get(me, 0)
-        _inside[me] = depth + 1
-        if depth or not _forking:
-            return
-        ends = time.monotonic() + _PATIENCE
-        while _forking - {me} and time.monotonic() < ends:
-            del _inside[me]
-            time.sleep(_PAUSE)
-            _inside[me] = 1
+        _inside[self] = me, time.monotonic() + _FORGOTTEN
+        if _forking:
+            self._let_forks_go_first(me)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        me = get_ident()
-        depth = _inside.pop(me, 1) - 1
-        if depth:
-            _inside[me] = depth
+        _inside.pop(self, None)
 
-
-forks_wait = _ForksWait()
+    def _let_forks_go_first(self, me: int) -> None:
+        ends = time.monotonic() + _COURTESY
+        while (now := time.monotonic()) < ends and any(
+            thread != me and until > now for thread, until in list(_forking.items())
+        ):
+            if any(thread == me for hold, (thread, _) in list(_inside.items()) if hold is not self):
+                return  # within another block, for which the fork is waiting
+            _inside.pop(self, None)
+            time.sleep(_PAUSE)
+            _inside[self] = me, now + _FORGOTTEN
 
 
 class once(cached_property[T]):  # noqa: N801  named as the decorator that it is
@@ -74,21 +85,25 @@ class once(cached_property[T]):  # noqa: N801  named as the decorator that it is
         """Make the value, which from then on stands in the instance."""
         if instance is None:
             return self
-        with forks_wait:
+        with forks_wait():
             value: T = instance.__dict__.setdefault(self.func.__name__, self.func(instance))
             return value
 
 
 def _before_fork() -> None:
     me = get_ident()
-    _forking.add(me)
-    ends = time.monotonic() + _PATIENCE
-    while set(_inside) - {me} and time.monotonic() < ends:
+    ends = _forking[me] = time.monotonic() + _PATIENCE
+    while (now := time.monotonic()) < ends:
+        for hold, (_, until) in list(_inside.items()):
+            if until < now:
+                _inside.pop(hold, None)
+        if all(thread == me for thread, _ in list(_inside.values())):
+            return
         time.sleep(_PAUSE)
 
 
 def _after_fork_in_parent() -> None:
-    _forking.discard(get_ident())
+    _forking.pop(get_ident(), None)
 
 
 def _after_fork_in_child() -> None:
@@ -96,5 +111,7 @@ def _after_fork_in_child() -> None:
     _inside.clear()  # nobody else is here, and this thread does not wait for itself
 
 
+# Hooks that are registered later are called first, and logging's takes a lock that modules need to be loaded.
+import_module("logging")
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
