@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Event, Semaphore
 from typing import TYPE_CHECKING, BinaryIO
 
 from pusher_channels._event_lines import Failures, InvalidLineError, Line, parse_event, read_lines
@@ -82,9 +83,10 @@ def _run(arguments: argparse.Namespace) -> int:
             stack.callback(journal.close)
             failures = Failures(arguments.failures or Path(f"{file}.failures"), file, append=journal.resumed)
             stack.callback(failures.close)
-            queue = max(2 * _GROUP, 20 * arguments.concurrency)
-            publisher = pusher.publisher(max_queue=queue, concurrency=arguments.concurrency)
-            job = _Job(source, journal, failures, publisher)
+            room = max(2 * _GROUP, 20 * arguments.concurrency)
+            # The queue holds more than are under way here: events leave it a moment after they have their outcome.
+            publisher = pusher.publisher(max_queue=2 * room, concurrency=arguments.concurrency)
+            job = _Job(source, journal, failures, publisher, room)
             return job.run(resend=arguments.resend_doubtful, quiet=arguments.quiet)
     except ConfigurationError as error:
         complaint = str(error)
@@ -109,7 +111,7 @@ def _client(arguments: argparse.Namespace) -> Pusher:
 class _Job:
     """One run of the command."""
 
-    def __init__(self, source: BinaryIO, journal: Journal, failures: Failures, publisher: Publisher) -> None:
+    def __init__(self, source: BinaryIO, journal: Journal, failures: Failures, publisher: Publisher, room: int) -> None:
         self._source = source
         self._size = max(1, os.fstat(source.fileno()).st_size)
         self._journal = journal
@@ -117,8 +119,9 @@ class _Job:
         self._publisher = publisher
         self._before = journal.counts.total()
         self._stopped = ""
-        self._given_up = False
-        self._waiting: set[Future[ChannelAttributes]] = set()
+        self._given_up = Event()
+        self._room = Semaphore(room)
+        self._waiting: dict[Future[ChannelAttributes], None] = {}  # in the order of their lines
 
     def run(self, *, resend: bool, quiet: bool) -> int:
         """Publish what is left; return the exit status."""
@@ -168,19 +171,31 @@ class _Job:
             if line.text is not None and not line.text.strip():
                 self._settle(line, "b")
                 continue
-            if self._given_up:
+            # Room is waited for here: what waits within `publish_event` would be sent after others have failed.
+            self._room.acquire()
+            if self._given_up.is_set():
+                self._room.release()
                 self._settle(line, "r")
                 continue
             try:
                 future = self._publisher.publish_event(parse_event(line.text))
             except (InvalidLineError, PusherError) as error:
+                self._room.release()
                 self._settle(line, "f", str(error))
             else:
-                self._waiting.add(future)
+                self._waiting[future] = None
                 future.add_done_callback(partial(self._end, line))
+                if self._given_up.is_set():  # meanwhile, by a thread that did not know of this one
+                    future.cancel()
 
     def _end(self, line: Line, future: Future[ChannelAttributes]) -> None:
-        self._waiting.discard(future)
+        try:
+            self._record(line, future)
+        finally:
+            self._room.release()
+
+    def _record(self, line: Line, future: Future[ChannelAttributes]) -> None:
+        self._waiting.pop(future, None)
         error = None if future.cancelled() else future.exception()
         if future.cancelled():
             self._settle(line, "r")
@@ -191,10 +206,11 @@ class _Job:
         elif _is_about_the_event(error):
             self._settle(line, "f", str(error))
         else:
+            self._given_up.set()
             self._settle(line, "r")
             self._stop(f"{error}. Lines that were not taken are sent when it is run again")
-            self._given_up = True
-            for other in list(self._waiting):  # or some might get through, before earlier ones of their channel
+            # The last ones first: what gets through meanwhile must not come before earlier ones of its channel.
+            for other in reversed(list(self._waiting)):
                 other.cancel()
 
     def _settle(self, line: Line, mark: Mark, reason: str = "") -> None:
