@@ -87,7 +87,7 @@ class Publisher:
         self._check_process()
         with self._lock:
             statistics = self._core.statistics()
-            return attrs.evolve(statistics, queued=statistics.queued + len(self._inbox))
+            return attrs.evolve(statistics, queued=self._queued)
 
     def publish(
         self,
@@ -178,7 +178,7 @@ class Publisher:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Publisher(queued={self._core.queued + len(self._inbox)}, closed={self._closed})"
+        return f"Publisher(queued={self._queued}, closed={self._closed})"
 
     def finish(self) -> tuple[int, int]:
         """Do what the exit of the interpreter leaves time for: see docs/publisher.md."""
@@ -186,7 +186,13 @@ class Publisher:
             return 0, 0  # they are the parent's
         self._flush(self._exit_limit)
         with self._lock:
-            return self._core.queued + len(self._inbox), self._core.held - self._core.queued
+            return self._queued, self._core.held - self._core.queued
+
+    @property
+    def _queued(self) -> int:
+        """How many events wait to be sent, those included that no thread has seen."""
+        # A copy, which is one step: a signal's handler may publish meanwhile.
+        return self._core.queued + sum(not isinstance(item, _Flush) for item in tuple(self._inbox))
 
     @property
     def _held(self) -> int:
