@@ -98,6 +98,7 @@ class FaultServer:
         self._thread = threading.Thread(target=self._run, name="fault-server", daemon=True)
         self._started = threading.Event()
         self._stop: asyncio.Event | None = None
+        self._held_port: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self.connections = set[_Connection]()
 
@@ -129,6 +130,11 @@ class FaultServer:
         for connection in tuple(self.connections):
             self._loop.call_soon_threadsafe(connection.go_on)
 
+    def cut_off(self) -> None:
+        """Reset all connections."""
+        for connection in tuple(self.connections):
+            self._loop.call_soon_threadsafe(connection.reset)
+
     def refuse(self) -> None:
         """Accept no connection for a moment."""
         if self._server is not None:
@@ -152,9 +158,17 @@ class FaultServer:
         for connection in tuple(self.connections):
             connection.reset()
         await asyncio.sleep(0)
+        if self._held_port is not None:
+            self._held_port.close()
 
     async def _listen(self) -> None:
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        if self._held_port is None and hasattr(socket, "SO_REUSEPORT"):
+            # It never listens: while nothing else does, connections are refused, and nobody else gets the port.
+            self._held_port = socket.socket()
+            self._held_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._held_port.bind(("127.0.0.1", 0))
+            self.port = self._held_port.getsockname()[1]
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=512, reuse_port=self._held_port is not None)
         self.port = listener.getsockname()[1]
         self._server = await asyncio.get_running_loop().create_server(
             lambda: _Connection(self), sock=listener, ssl=self._context
@@ -165,15 +179,20 @@ class _Connection(asyncio.Protocol):
     def __init__(self, server: FaultServer) -> None:
         self._server = server
         self._buffer = b""
+        self._is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
+        self._is_lost = True
+        # Its socket is closed after this: who waits for the end of a connection is told when the client can see it.
+        asyncio.get_running_loop().call_soon(self._server.connections.discard, self)
 
     def reset(self) -> None:
+        if self._is_lost:
+            return
         sock: socket.socket = self._transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()

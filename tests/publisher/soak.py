@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from array import array
 from collections import Counter
@@ -43,6 +44,8 @@ CHANNELS_EACH = 25
 TIMEOUT = 0.3
 RETRIES = 1
 """So few that some requests fail for good."""
+PATIENCE = 20.0
+"""Seconds, for the server to listen again."""
 
 
 @attrs.frozen
@@ -140,9 +143,17 @@ def fault_server(seed: int, rate: float) -> Generator[str]:
 
 def record_of(url: str) -> dict[str, list[str]]:
     """Return what the server took."""
-    with urllib.request.urlopen(f"http://{urlsplit(url).netloc.rpartition('@')[2]}/taken") as response:
-        taken: dict[str, list[str]] = json.load(response)
-    return taken
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://{urlsplit(url).netloc.rpartition('@')[2]}/taken") as response:
+                taken: dict[str, list[str]] = json.load(response)
+        except urllib.error.URLError:  # its last fault may have been to accept no connection for a moment
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+        else:
+            return taken
 
 
 def soak_threads(url: str, events: int, threads: int, taken: Callable[[], dict[str, list[str]]]) -> Report:

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import attrs
@@ -162,12 +163,15 @@ def test_what_the_server_refuses_or_leaves_in_doubt(
     assert publish(server.url, files) == 1
     failed, *unknown = files.failures
     assert failed == {"line": 4, "outcome": "failed", "error": "400: refused with 400", "event": event(3, channels=1)}
-    assert [failure["line"] for failure in unknown] == list(range(11, 21))
+    # Ten events, unless the machine was so slow that some were sent before there were ten.
+    (in_doubt,) = (request for request in server.requests if any(sent["data"] == "14" for sent in request))
+    assert [failure["line"] for failure in unknown] == [int(sent["data"]) + 1 for sent in in_doubt]
     for failure in unknown:
         assert failure["outcome"] == "unknown"
         assert str(failure["error"]).startswith("the event may have been taken or not: POST ")
     assert sorted(map(int, server.all_taken)) == [number for number in range(20) if number != 3]
-    assert capsys.readouterr().out.startswith("9 accepted, 1 failed, 10 unknown: see ")
+    counts = f"{19 - len(in_doubt)} accepted, 1 failed, {len(in_doubt)} unknown"
+    assert capsys.readouterr().out.startswith(f"{counts}: see ")
 
 
 def test_retry_unsafe(files: Files, server: FaultServer) -> None:
@@ -473,11 +477,13 @@ def test_a_journal_that_cannot_be_written_stops_it(
 
 def progress_shows(monkeypatch: pytest.MonkeyPatch, standing: Callable[[], Standing], *, terminal: bool) -> Progress:
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: 0.0))  # however long it takes
     return Progress(standing, shown=True)
 
 
 def test_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(_progress, "_LOG_SECONDS", 0.001)
+    monkeypatch.setattr(_progress, "_TERMINAL_SECONDS", 3600.0)  # it shows the end alone
     shares = iter([0.0, 0.5, *[1.0] * 100_000])
 
     def standing() -> Standing:

@@ -116,6 +116,6 @@ async def open_twin(
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that a thread or the server does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.005)
