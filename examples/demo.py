@@ -21,7 +21,7 @@ import uvicorn
 from starlette.requests import Request
 
 from examples.starlette_backend import User, make_app
-from examples.subscriber import Subscriber
+from examples.subscriber import TIMEOUT, Subscriber
 from pusher_channels import AsyncPusher, ClientEvent, Event, Pusher, Webhook, WebhookEvent
 from pusher_channels.emulator import AppConfig, Emulator, WebhookEndpoint
 
@@ -238,7 +238,7 @@ async def webhooks(stage: Stage) -> None:
     await stage.ada.close()
     seen: list[str] = []
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT):
             while not missing <= set(seen):
                 seen.append(describe(await stage.webhook_events.get()))
     except TimeoutError:

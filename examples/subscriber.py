@@ -14,7 +14,7 @@ from nacl.secret import SecretBox
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-TIMEOUT = 3.0
+TIMEOUT = 20.0
 
 
 @attrs.frozen

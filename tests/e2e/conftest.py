@@ -12,6 +12,12 @@ from tests.emulator.settling import Client
 MASTER_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
+def at_port(url: str, port: int) -> str:
+    """Return the URL with another port."""
+    before, colon, after = url.rpartition(":")
+    return f"{before}{colon}{port}/{after.partition('/')[2]}"
+
+
 @asynccontextmanager
 async def open_pusher(kind: type[Client], url: str) -> AsyncGenerator[Client]:
     """Make a client of this kind, which is closed in the end."""

@@ -16,6 +16,8 @@ from examples import demo, subscriber
 from examples.starlette_backend import User, make_app
 from pusher_channels import Pusher, TriggerResult, Webhook
 from pusher_channels.emulator import Emulator
+from tests.e2e.conftest import at_port
+from tests.faults.network import closed_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,9 +43,9 @@ async def test_the_demo_fails_when_something_does_not_arrive(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def lose(self: Pusher, channels: object, event_name: str, data: object, **options: object) -> TriggerResult:
+        monkeypatch.setattr(subscriber, "TIMEOUT", 0.2)  # from here on: what comes before must succeed
         return TriggerResult()
 
-    monkeypatch.setattr(subscriber, "TIMEOUT", 0.2)
     monkeypatch.setattr(Pusher, "trigger", lose)
     report = demo.Report()
     async with demo.open_stage(report) as stage:
@@ -59,8 +61,9 @@ def test_publish() -> None:
         assert [(event.channel, event.data) for event in server.published] == [
             ("news", '{"title":"Hello from Python"}')
         ]
-        gone = server.url
-    result = run("examples/publish.py", PUSHER_URL=gone)
+        url = server.url
+    with closed_port() as port:
+        result = run("examples/publish.py", PUSHER_URL=at_port(url, port))
     assert result.returncode == 1
     assert "not published" in result.stderr
     assert "emulator-secret" not in result.stderr

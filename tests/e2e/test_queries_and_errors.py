@@ -29,10 +29,11 @@ from pusher_channels import (
     WebhookEvent,
 )
 from pusher_channels.emulator import AppConfig, Emulator, WebhookEndpoint
-from tests.e2e.conftest import MASTER_KEY, open_pusher
+from tests.e2e.conftest import MASTER_KEY, at_port, open_pusher
 from tests.emulator.client import open_client
 from tests.emulator.receiver import open_receiver
 from tests.emulator.settling import Client, settle
+from tests.faults.network import closed_port
 
 KINDS = pytest.mark.parametrize("kind", Client.__args__)
 
@@ -126,10 +127,11 @@ async def test_statuses(kind: type[Client]) -> None:
         async with open_pusher(kind, server.url.replace("/apps/1", "/apps/2")) as pusher:
             with pytest.raises(BadRequestError, match="Token validated, but invalid for app"):
                 await settle(pusher.channels.list())
-        gone = server.url
-    async with open_pusher(kind, gone) as pusher:
-        with pytest.raises(APIConnectionError):
-            await settle(pusher.channels.list())
+        url = server.url
+    with closed_port() as port:
+        async with open_pusher(kind, at_port(url, port)) as pusher:
+            with pytest.raises(APIConnectionError):
+                await settle(pusher.channels.list())
 
 
 async def test_webhooks() -> None:
