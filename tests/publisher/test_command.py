@@ -530,7 +530,9 @@ def test_a_full_disk_stops_it_before_anything_is_sent_that_is_not_recorded(files
         ignored = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
         program = f"{limited}; {ignored}; import sys; from pusher_channels import cli; sys.exit(cli.main(sys.argv[1:]))"
         arguments = ["publish", str(files.events), "--url", server.url, "--quiet"]
-        run = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+        # Without -B, Python could cut off the compiled modules that it writes, and others would stumble over them.
+        command = [sys.executable, "-B", "-c", program, *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (run.returncode in (1, 2), "File too large" in run.stderr) == (True, True), (size, run)
     publish(server.url, files, "--quiet")
     counts = Counter(server.all_taken)
