@@ -543,3 +543,23 @@ def test_a_flush_ends_although_the_publisher_is_closed_before_a_thread_has_seen_
         server.cut_off()
         assert isinstance(first.exception(20), DeliveryUnknownError)
         assert flushed.wait(20)
+
+
+def test_who_waits_for_room_gets_that_of_a_flush(server: FaultServer) -> None:
+    server.held.clear()
+    with Pusher.from_url(server.url) as pusher, pusher.publisher(max_queue=1, concurrency=1, max_age=0) as publisher:
+        publisher.publish("c", "e", "first")
+        while not publisher.statistics.in_flight:
+            time.sleep(0.01)
+        flushing = threading.Thread(target=publisher.flush)
+        flushing.start()
+        while not publisher._inbox:  # pyright: ignore[reportPrivateUsage]
+            time.sleep(0.01)
+        publishing = threading.Thread(target=publisher.publish, args=("c", "e", "second"), daemon=True)
+        publishing.start()
+        time.sleep(0.1)  # it waits for room
+        server.answer()
+        for thread in (flushing, publishing):
+            thread.join(20)
+            assert not thread.is_alive()
+    assert server.taken["c"] == ["first", "second"]

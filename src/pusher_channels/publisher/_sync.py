@@ -285,7 +285,7 @@ class Publisher:
             item = self._inbox.popleft()
             if isinstance(item, _Flush):
                 item.done = self._core.mark()
-                self._settled.notify_all()
+                self._freed(0)  # it took the place of an event
             else:
                 self._core.add(*item)
 
