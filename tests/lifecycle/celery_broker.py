@@ -20,5 +20,6 @@ def make_celery(folder: Path) -> Any:
         },
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
+        worker_proc_alive_timeout=60,  # a process that takes longer to start is killed
     )
     return app

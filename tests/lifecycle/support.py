@@ -25,9 +25,9 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) - 1  # noqa: PTH208  without the one that lists them
 
 
-def until(done: Callable[[], bool]) -> None:
+def until(done: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for what other processes or threads are about to do."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < ends, "it never came"
         time.sleep(0.005)

@@ -18,6 +18,9 @@ from tests.lifecycle.support import until
 from tests.lifecycle.test_forks import check, environment
 
 REQUESTS = 30
+WORKERS = 3
+STARTING = 60
+"""Seconds that a server may take to start, on a slow machine: it loads much, and calls before it forks."""
 
 
 def data_of(server: Server) -> list[str]:
@@ -36,7 +39,8 @@ def data_of(server: Server) -> list[str]:
 def test_gunicorn(server: Server, worker: tuple[str, ...], application: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, (tmp_path / "stderr").open("w") as stderr:
         port = listener.getsockname()[1]
-        command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3", *worker]
+        command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS), *worker]
+        command += ["--config", "python:tests.lifecycle.gunicorn_config"]
         command += ["--bind", f"fd://{listener.fileno()}", f"tests.lifecycle.app:{application}"]
         gunicorn = subprocess.Popen(
             command,
@@ -45,6 +49,8 @@ def test_gunicorn(server: Server, worker: tuple[str, ...], application: str, tmp
             pass_fds=[listener.fileno()],
         )
     try:
+        # A worker that is told to end before it has started does not hear that, and is waited for in vain.
+        until(lambda: (tmp_path / "stderr").read_text().count("has started") == WORKERS, STARTING)
 
         def ask(path: str) -> str:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -87,17 +93,18 @@ def test_celery(server: Server, tmp_path: Path) -> None:
     (broker / "control").mkdir(parents=True)
     variables = {**environment(server, tls=True), "BROKER": str(broker)}
     command = [sys.executable, "-m", "celery", "-A", "tests.lifecycle.celery_app", "worker", "--pool", "prefork"]
-    command += ["--concurrency", "3", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    command += ["--concurrency", str(WORKERS), "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    # All are there before the worker looks: the broker lets it take a message, or its list of queues, half written.
+    with make_celery(broker) as sender:
+        for number in range(REQUESTS):
+            sender.send_task("tests.lifecycle.celery_app.work", [f"task{number}"])
     with (tmp_path / "output").open("w") as output:
         worker = subprocess.Popen(command, env=variables, stdout=output, stderr=output)
     try:
-        with make_celery(broker) as sender:
-            for number in range(REQUESTS):
-                sender.send_task("tests.lifecycle.celery_app.work", [f"task{number}"])
-        until(lambda: sum("-published" in data for data in data_of(server)) == REQUESTS)
+        until(lambda: sum("-published" in data for data in data_of(server)) == REQUESTS, STARTING)
     finally:
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(30) == 0
+        assert worker.wait(60) == 0
     text = (tmp_path / "output").read_text()
     assert "Traceback" not in text
     assert "Unclosed" not in text
