@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pusher_channels import AsyncPusher
+from pusher_channels import APITimeoutError, AsyncPusher
 from tests.lifecycle.server import Orders, Server, count_of
 from tests.lifecycle.support import SOAK, TLS, acall, async_client, auntil, descriptors
 
@@ -194,15 +194,22 @@ async def test_a_server_that_is_gone(tmp_path: Path, how: str, tls: bool) -> Non
     """Connections are given up at once: nobody waits for its consent to the end of TLS."""
     before = descriptors()
     with Server(tmp_path) as server:
-        pusher = async_client(server, tls=tls, timeout=20.0 if how == "cancelled" else 1.0)
-        hanging = pusher.with_options(headers=Orders(hang=True).header(), max_retries=0)
-        tasks = [asyncio.create_task(hanging.channels.get(f"c{number}")) for number in range(10)]
-        await auntil(lambda: len(server.records()) == 10)
+        pusher = async_client(server, tls=tls)
+        held = pusher.with_options(headers=Orders(hold=True).header())
+        warm = [asyncio.create_task(acall(held, f"c{number}", 2)) for number in range(10)]
+        await auntil(lambda: server.held() == 10)  # all at once: each has a connection
+        server.release()
+        await asyncio.gather(*warm)
         server.stop()
+        hanging = pusher.with_options(timeout=20.0 if how == "cancelled" else 0.2, max_retries=0)
+        tasks = [asyncio.create_task(hanging.channels.get(f"c{number}")) for number in range(10)]
+        await asyncio.sleep(0)  # in which each sends its request on one of them
         if how == "cancelled":
             for task in tasks:
                 task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        expected = asyncio.CancelledError if how == "cancelled" else APITimeoutError
+        assert all(isinstance(outcome, expected) for outcome in outcomes)
         await auntil(lambda: descriptors() <= before + 1)  # the one to the server's output
         await pusher.aclose()
     assert descriptors() == before
@@ -227,15 +234,17 @@ def test_an_event_loop_that_ends_with_a_server_that_is_gone(tmp_path: Path, tls:
 
 async def test_a_publisher_counts_what_was_cancelled(server: Server) -> None:
     async with async_client(server, tls=False) as pusher:
-        hanging = pusher.with_options(headers=Orders(pause=0.02).header())
-        publisher = hanging.publisher(max_queue=2, max_age=0)
-        futures = [await publisher.publish("c", "e", f"held-{number}") for number in range(2)]
-        for waits in (publisher.publish("c", "e", "refused"), publisher.flush(), publisher.aclose()):
+        held = pusher.with_options(headers=Orders(hold=True).header())
+        publisher = held.publisher(max_queue=2, max_age=0)
+        futures = [await publisher.publish(f"c{number}", "e", f"held-{number}") for number in range(2)]
+        for waits in (publisher.publish("c0", "e", "refused"), publisher.flush(), publisher.aclose()):
             task = asyncio.create_task(waits)
             await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+        await auntil(lambda: server.held() == 2)
+        server.release()
         await publisher.aclose()
         counts = [(await future).subscription_count for future in futures]
         assert counts == [count_of("held-0"), count_of("held-1")]
