@@ -18,6 +18,8 @@ from tests.lifecycle.server import Orders, Server
 from tests.lifecycle.support import SOAK, TLS, acall, async_client, auntil, call, descriptors, sync_client, until
 
 ROUNDS = 300 if SOAK else 25
+MANY = 1_000_000
+"""More calls than anybody makes before the client is closed."""
 HELD = Orders(hold=True).header()
 CLOSED = "^the client is closed$"
 
@@ -95,7 +97,7 @@ def test_closing_while_connections_are_made(slow_server: Server, tls: bool) -> N
 
     def work(pusher: Pusher, begin: threading.Barrier, thread: int) -> None:
         begin.wait()
-        for number in range(1000):
+        for number in range(MANY):
             call(pusher, f"t{thread}-{number}", number % 5)
             finished.append(number)
 
@@ -120,7 +122,7 @@ async def test_closing_while_tasks_make_connections(slow_server: Server, tls: bo
 
     async def work(pusher: AsyncPusher, task: int) -> None:
         nonlocal finished
-        for number in range(1000):
+        for number in range(MANY):
             await acall(pusher, f"t{task}-{number}", number % 5)
             finished += 1
 
@@ -256,7 +258,7 @@ async def test_awaits_after_close(server: Server, name: str, used: bool) -> None
 
 def test_what_was_held_from_before(server: Server) -> None:
     pusher = sync_client(server, tls=False)
-    view, get, publisher = pusher.with_options(timeout=3), pusher.channels.get, pusher.publisher(max_age=0)
+    view, get, publisher = pusher.with_options(timeout=30), pusher.channels.get, pusher.publisher(max_age=0)
     get("c")
     publisher.publish("c", "e", "d").result(20)
     pusher.close()
@@ -277,7 +279,7 @@ def test_what_was_held_from_before(server: Server) -> None:
 
 async def test_what_tasks_held_from_before(server: Server) -> None:
     pusher = async_client(server, tls=False)
-    view, get, publisher = pusher.with_options(timeout=3), pusher.channels.get, pusher.publisher(max_age=0)
+    view, get, publisher = pusher.with_options(timeout=30), pusher.channels.get, pusher.publisher(max_age=0)
     await get("c")
     await (await publisher.publish("c", "e", "d"))
     await pusher.aclose()
@@ -294,13 +296,13 @@ async def test_what_tasks_held_from_before(server: Server) -> None:
 
 async def test_a_with_block_is_entered_once(server: Server) -> None:
     with sync_client(server, tls=False) as pusher:
-        with pusher.with_options(timeout=3) as view:
+        with pusher.with_options(timeout=30) as view:
             call(view, "view", 0)
         call(pusher, "still-open", 4)
     with pusher, pytest.raises(PusherError, match=CLOSED):
         call(pusher, "again", 0)
     async with async_client(server, tls=False) as twin:
-        async with twin.with_options(timeout=3) as twins_view:
+        async with twin.with_options(timeout=30) as twins_view:
             await acall(twins_view, "view", 0)
         await acall(twin, "still-open", 4)
     async with twin:

@@ -118,7 +118,7 @@ def test_ctrl_c_in_a_call(server: Server, kind: str) -> None:
     program = subprocess.Popen(
         [*command, server.tls_url, str(server.authority), header], stderr=subprocess.PIPE, text=True
     )
-    until(lambda: len(server.records()) == 1)
+    until(lambda: len(server.records()) == 1, 60)
     program.send_signal(signal.SIGINT)
     _, errors = program.communicate(timeout=30)
     assert program.returncode == -signal.SIGINT

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from contextlib import suppress
 import pytest
 
 from pusher_channels import AsyncPusher, Pusher, PusherError
+from tests.faults.network import closed_port
 from tests.lifecycle.server import Orders, Server
 from tests.lifecycle.support import SOAK, TLS, acall, async_client, call, descriptors, sync_client, until
 
@@ -146,9 +146,7 @@ def test_cancelled_calls(slow_server: Server, tls: bool) -> None:
 
 
 def test_connections_that_are_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://key:secret@127.0.0.1:{listener.getsockname()[1]}/apps/3"
-    with Pusher.from_url(url, max_retries=0) as pusher:
+    with closed_port() as port, Pusher.from_url(f"http://key:secret@127.0.0.1:{port}/apps/3", max_retries=0) as pusher:
 
         def batch() -> None:
             for _ in range(CALLS // 4):
