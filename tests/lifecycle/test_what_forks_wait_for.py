@@ -156,7 +156,7 @@ def test_another_thread_may_say_that_it_ended() -> None:
 def test_it_waits_before_other_hooks_do() -> None:
     """`logging` has one that takes a lock, which a module that has a logger needs."""
     code = """
-import os, sys, threading
+import os, sys, threading, time
 import pusher_channels
 import logging
 from pusher_channels_rest import lazy
@@ -174,12 +174,14 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 inside.wait()
+started = time.monotonic()
 child = os.fork()
 if not child:
     logging.getLogger("another one")
     os._exit(0)
 thread.join(30)
 assert not thread.is_alive()
+assert time.monotonic() - started < 10
 assert os.waitpid(child, 0)[1] == 0
 """
     run = subprocess.run(
