@@ -27,7 +27,7 @@ import asyncio, logging, os, signal, ssl, sys, threading, time
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # no remarks about what took long
 from pusher_channels import AsyncPusher, Pusher
 url, authority, header = sys.argv[1:]
-options = {"verify": ssl.create_default_context(cafile=authority)}
+options = {"verify": ssl.create_default_context(cafile=authority), "timeout": 20}
 """
 _PROGRAMS = {
     "an open client": """
