@@ -25,7 +25,7 @@ T = TypeVar("T")
 _PATIENCE = 1.0
 """The most seconds that a fork waits for others: then it takes its chance, as it would without this."""
 _COURTESY = 0.1
-"""The most seconds that others let a fork go first: it waits for them anyway, and event loops must not stand still."""
+"""The most seconds that others let a fork go first that still waits for somebody: event loops must not stand still."""
 _FORGOTTEN = 30.0
 """Seconds after which a fork waits no longer for what has not said that it ended.
 
@@ -40,6 +40,8 @@ _inside: dict[forks_wait, tuple[int, float]] = {}
 """Who holds up forks: its thread, and when it is forgotten."""
 _forking: dict[int, float] = {}
 """The threads that are about to fork, and how long they wait."""
+_going: dict[int, float] = {}
+"""Those of them that have waited, and how long others wait for them at the most: further hooks may take some time."""
 
 
 class forks_wait:  # noqa: N801  named as what it does
@@ -60,14 +62,12 @@ class forks_wait:  # noqa: N801  named as what it does
 
     def _let_forks_go_first(self, me: int) -> None:
         ends = time.monotonic() + _COURTESY
-        while (now := time.monotonic()) < ends and any(
-            thread != me and until > now for thread, until in list(_forking.items())
-        ):
+        while _has_others(_going, me) or (time.monotonic() < ends and _has_others(_forking, me)):
             if any(thread == me for hold, (thread, _) in list(_inside.items()) if hold is not self):
                 return  # within another block, for which the fork is waiting
             _inside.pop(self, None)
             time.sleep(_PAUSE)
-            _inside[self] = me, now + _FORGOTTEN
+            _inside[self] = me, time.monotonic() + _FORGOTTEN
 
 
 class once(cached_property[T]):  # noqa: N801  named as the decorator that it is
@@ -88,23 +88,33 @@ class once(cached_property[T]):  # noqa: N801  named as the decorator that it is
             return value
 
 
+def _has_others(forks: dict[int, float], me: int) -> bool:
+    now = time.monotonic()
+    return any(thread != me and until > now for thread, until in list(forks.items()))
+
+
 def _before_fork() -> None:
     me = get_ident()
     ends = _forking[me] = time.monotonic() + _PATIENCE
-    while (now := time.monotonic()) < ends:
+    while True:
+        now = time.monotonic()
+        _going[me] = now + _PATIENCE
         for hold, (_, until) in list(_inside.items()):
             if until < now:
                 _inside.pop(hold, None)
-        if all(thread == me for thread, _ in list(_inside.values())):
+        if now >= ends or all(thread == me for thread, _ in list(_inside.values())):
             return
+        _going.pop(me, None)
         time.sleep(_PAUSE)
 
 
 def _after_fork_in_parent() -> None:
+    _going.pop(get_ident(), None)
     _forking.pop(get_ident(), None)
 
 
 def _after_fork_in_child() -> None:
+    _going.clear()
     _forking.clear()
     _inside.clear()  # nobody else is here, and this thread does not wait for itself
 

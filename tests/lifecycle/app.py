@@ -23,9 +23,7 @@ from pusher_channels import AsyncPusher, Publisher, Pusher, PusherError
 from pusher_channels_rest import lazy
 from tests.lifecycle.support import acall, call
 
-# A machine that is slow must not fail the test: a fork waits for others, and they for it, as long as need be.
-lazy._PATIENCE = 20  # pyright: ignore[reportPrivateUsage]
-lazy._COURTESY = 20  # pyright: ignore[reportPrivateUsage]
+lazy._PATIENCE = 20  # pyright: ignore[reportPrivateUsage]  a machine that is slow must not fail the test
 CONTEXT = ssl.create_default_context(cafile=os.environ["AUTHORITY"])
 pusher = Pusher.from_env(verify=CONTEXT, timeout=20)
 apusher = AsyncPusher.from_env(verify=CONTEXT, timeout=20)

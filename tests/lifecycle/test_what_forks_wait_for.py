@@ -116,17 +116,29 @@ def test_others_wait_for_a_fork() -> None:
     assert order == ["forked", "inside"]
 
 
-@pytest.mark.parametrize("limit", ["_PATIENCE", "_COURTESY"])
-def test_others_do_not_wait_for_ever(limit: str, patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lazy, limit, 0.05)
-    holder: Holder | None = None
+def test_others_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "_PATIENCE", 0.05)
     lazy._before_fork()  # pyright: ignore[reportPrivateUsage]
     try:
         holder = Holder(3)
     finally:
         lazy._after_fork_in_parent()  # pyright: ignore[reportPrivateUsage]
-        if holder is not None:
-            holder.release()
+    holder.release()
+
+
+@pytest.mark.usefixtures("patience")
+def test_others_do_not_wait_long_for_a_fork_that_waits_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "_COURTESY", 0.05)
+    first = Holder()
+    forking = threading.Thread(target=fork)
+    forking.start()
+    while not lazy._forking:  # pyright: ignore[reportPrivateUsage]
+        time.sleep(0.001)
+    second = Holder(3)
+    assert forking.is_alive()
+    for holder in (first, second):
+        holder.release()
+    forking.join()
 
 
 @pytest.mark.usefixtures("patience")
@@ -151,6 +163,42 @@ def test_another_thread_may_say_that_it_ended() -> None:
         left.__exit__(None, None, None)
     fork()
     assert not lazy._inside  # pyright: ignore[reportPrivateUsage]
+
+
+def test_others_wait_while_further_hooks_take_their_time() -> None:
+    """What begins between this hook and the fork would be left half done in the child."""
+    code = """
+import os, threading, time
+within, seen = [], []
+def hook():  # of another module: it was loaded before, and so it is called after
+    for _ in range(40):
+        time.sleep(0.01)
+        seen.append(bool(within))
+os.register_at_fork(before=hook)
+from pusher_channels_rest.lazy import forks_wait
+
+def work():
+    while len(seen) < 40:
+        with forks_wait():
+            within.append(1)
+            time.sleep(0.05)
+            within.pop()
+
+thread = threading.Thread(target=work)
+thread.start()
+while not within:
+    time.sleep(0.01)
+child = os.fork()
+if not child:
+    os._exit(0)
+thread.join(30)
+assert os.waitpid(child, 0)[1] == 0
+assert not any(seen), seen
+"""
+    # From Python 3.12 on it warns of forks of processes that have threads.
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
 
 
 def test_it_waits_before_other_hooks_do() -> None:
