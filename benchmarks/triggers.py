@@ -19,7 +19,7 @@ from benchmarks.sink import Sink
 from pusher_channels import AsyncPusher, Pusher
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.async_connections import AsyncConnections
-from pusher_channels._http.environment import make_ssl_context
+from pusher_channels._http.environment import ssl_contexts
 from pusher_channels._http.messages import Origin, Outgoing, TimeLimit
 from pusher_channels._secret import Secret
 from pusher_channels._signer import RequestSigner, SignedQuery
@@ -81,7 +81,7 @@ def async_bare(sink: Sink) -> Generator[Run]:
     )
     signer = _Signed(KEY, Secret(SECRET), time.time, SignedQuery(target.query, url[-64:]))
     with asyncio.Runner() as runner:
-        connections = AsyncConnections(lambda: make_ssl_context(True), lambda origin: None)
+        connections = AsyncConnections(ssl_contexts(True), lambda origin: None)
 
         async def post() -> None:
             answer = await connections.send(request, signer, TimeLimit(5.0))

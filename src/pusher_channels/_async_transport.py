@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.async_connections import AsyncConnections
-from pusher_channels._http.environment import make_ssl_context
+from pusher_channels._http.environment import ssl_contexts
 from pusher_channels._http.messages import Failure
 from pusher_channels._transport import BaseTransport, Exchange, Outcome, Send, unusable_proxy
 from pusher_channels_rest.codec import DEFAULT_SERVER, Request
@@ -74,7 +73,7 @@ class AsyncTransport(BaseTransport["httpx.AsyncClient"]):
     def _make_sender(self) -> AsyncHttpSender:
         given, settings = self._pool.given, self._settings
         if given is None and not self._needs_httpx():
-            return AsyncConnections(partial(make_ssl_context, settings.verify), self._proxy_for())
+            return AsyncConnections(ssl_contexts(settings.verify), self._proxy_for())
         import httpx
 
         from pusher_channels._http.through_httpx import AsyncHttpxSender

@@ -20,7 +20,7 @@ from pusher_channels import _retry
 from pusher_channels._attempts import Attempt, begin, is_observed, tell
 from pusher_channels._config import Settings, may_be_added
 from pusher_channels._http.answers import Headers, RawResponse
-from pusher_channels._http.environment import OtherProxy, make_ssl_context, proxy_for
+from pusher_channels._http.environment import OtherProxy, proxy_for, ssl_contexts
 from pusher_channels._http.messages import Failure, HttpProxy, Origin, Outgoing, TimeLimit
 from pusher_channels._pool import Clock, Pool
 from pusher_channels._signer import RequestSigner
@@ -288,7 +288,7 @@ class Transport(BaseTransport["httpx.Client"]):
         if given is None and not self._needs_httpx():
             from pusher_channels._http.connections import Connections
 
-            return Connections(partial(make_ssl_context, settings.verify), self._proxy_for())
+            return Connections(ssl_contexts(settings.verify), self._proxy_for())
         import httpx
 
         from pusher_channels._http.through_httpx import HttpxSender

@@ -6,12 +6,13 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
 from pusher_channels._http import async_connections
 from pusher_channels._http.connections import Connections
-from pusher_channels._http.environment import make_ssl_context
+from pusher_channels._http.environment import ssl_contexts
 from pusher_channels._http.messages import Origin, TimeLimit
 
 NO_FAMILY = 9999
@@ -58,7 +59,7 @@ def test_another_thread_may_take_the_connection_that_was_just_given_back(listeni
         reusable = True
         idle_since = 0.0
 
-    connections = Connections(lambda: make_ssl_context(True), lambda origin: None)
+    connections = Connections(ssl_contexts(True), lambda origin: None)
     idle = TakenAtOnce()
     connections._idle[listening] = idle  # type: ignore[assignment]  # pyright: ignore
     connection = Connection()
@@ -78,8 +79,17 @@ def test_a_context_that_others_use_too_speaks_our_protocol_at_each_connection(li
             raise ConnectionError(f"would offer {self.protocols}")
 
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
-    connections = Connections(lambda: context, lambda origin: None)
+    connections = Connections(ssl_contexts(context), lambda origin: None)
     for _ in range(2):
         context.protocols = ["h2"]  # as another client does that connects with it
         with pytest.raises(ConnectionError, match=r"would offer \['http/1.1'\]"):
             connections._connect(Origin("https", listening.host, listening.port), None, TimeLimit(5.0))  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_context_of_our_own_is_made_once_and_then_left_alone(verify: bool) -> None:
+    """OpenSSL would read its protocols for one thread's connection while another thread sets them anew."""
+    context_for_tls = ssl_contexts(verify)
+    context = context_for_tls()
+    with mock.patch.object(ssl.SSLContext, "set_alpn_protocols", side_effect=AssertionError):
+        assert context_for_tls() is context

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, BrokenAnswerError, RawResponse
 from pusher_channels._http.connections import (
-    ALPN,
     KEEP_SECONDS,
     WRITE_SIZE,
     family_of,
@@ -46,10 +45,9 @@ class AsyncConnections:
     """The connections of one client. They cannot move between event loops, so that each loop has its own."""
 
     def __init__(
-        self, make_context: Callable[[], ssl.SSLContext], proxy_for: Callable[[Origin], HttpProxy | None]
+        self, context_for_tls: Callable[[], ssl.SSLContext], proxy_for: Callable[[Origin], HttpProxy | None]
     ) -> None:
-        self._make_context = make_context
-        self._context: ssl.SSLContext | None = None
+        self._context_for_tls = context_for_tls
         self._proxy_for = proxy_for
         self._by_loop: dict[asyncio.AbstractEventLoop, _LoopConnections] = {}
         self._closed = False
@@ -94,7 +92,10 @@ class AsyncConnections:
 
     async def _connect(self, origin: Origin, proxy: HttpProxy | None, limit: TimeLimit) -> _Connection:
         loop = asyncio.get_running_loop()
-        context = self._tls_context() if origin.needs_tls else None
+        context: ssl.SSLContext | None = None
+        if origin.needs_tls:
+            with forks_wait():
+                context = self._context_for_tls()
         connection = _Connection()
         sock = await _open(origin if proxy is None else proxy.origin, limit)
         try:
@@ -113,13 +114,6 @@ class AsyncConnections:
             sock.close()
             raise
         return connection
-
-    def _tls_context(self) -> ssl.SSLContext:
-        with forks_wait():
-            if self._context is None:
-                self._context = self._make_context()
-            self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
-            return self._context
 
 
 async def _open(origin: Origin, limit: TimeLimit) -> socket.socket:

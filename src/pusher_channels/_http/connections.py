@@ -38,7 +38,6 @@ from pusher_channels_rest.lazy import forks_wait
 
 KEEP_SECONDS = 15.0
 """How long an idle connection is kept: less than servers and load balancers keep it."""
-ALPN = ["http/1.1"]
 _READ_SIZE = 64 * 1024
 WRITE_SIZE = 16 * 1024
 
@@ -52,10 +51,9 @@ class Connections:
     """
 
     def __init__(
-        self, make_context: Callable[[], ssl.SSLContext], proxy_for: Callable[[Origin], HttpProxy | None]
+        self, context_for_tls: Callable[[], ssl.SSLContext], proxy_for: Callable[[Origin], HttpProxy | None]
     ) -> None:
-        self._make_context = make_context
-        self._context: ssl.SSLContext | None = None
+        self._context_for_tls = context_for_tls
         self._proxy_for = proxy_for
         self._idle: dict[Origin, deque[_Connection]] = {}
         self._pid = os.getpid()
@@ -129,11 +127,9 @@ class Connections:
             if proxy is not None:
                 _Connection(sock).open_tunnel(origin, proxy, limit)
             with forks_wait():  # OpenSSL takes locks that the whole process shares
-                if self._context is None:
-                    self._context = self._make_context()
+                context = self._context_for_tls()
                 sock.settimeout(limit.left("connect"))
-                self._context.set_alpn_protocols(ALPN)  # each time: a context of the caller's may serve others, too
-                return self._context.wrap_socket(sock, server_hostname=origin.host)
+                return context.wrap_socket(sock, server_hostname=origin.host)
         except BaseException:
             sock.close()
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pusher_channels._http.messages import HttpProxy, Origin
@@ -58,11 +60,21 @@ def _proxy_of_environment(origin: Origin) -> str | None:
     return url if "://" in url else f"http://{url}"
 
 
-def make_ssl_context(verify: bool | ssl.SSLContext) -> ssl.SSLContext:
-    """Return the context for TLS connections."""
+def ssl_contexts(verify: bool | ssl.SSLContext) -> Callable[[], ssl.SSLContext]:
+    """Return what gives the context for each TLS connection."""
     if isinstance(verify, ssl.SSLContext):
-        context = verify
-    elif verify:
+        return partial(_speaking_http_1, verify)  # each time: it may serve others, too
+    # Once: other threads may be connecting with it.
+    return cache(lambda: _speaking_http_1(_make_ssl_context(verify)))
+
+
+def _speaking_http_1(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _make_ssl_context(verify: bool) -> ssl.SSLContext:
+    if verify:
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if not file and not folder:
             with forks_wait():
