@@ -42,8 +42,8 @@ class Fault:
     """Speak https: the server's certificate is this one of `Certificates`, or it has none (``no``)."""
     proxy: str | None = None
     """The server is a proxy, in front of a target of this scheme."""
-    warm: bool = False
-    """Make a successful call before, whose connection is kept alive if the server allows it."""
+    warm: str | None = None
+    """Make a successful call before: its connection is then ``kept`` by the server, or ``closed``."""
     slow: bool = False
     """The call is meant to run into its time limit: give it a short one."""
 
@@ -253,20 +253,20 @@ FAULTS: dict[str, list[Fault]] = {
         Fault("closed after the request", *MAYBE_TAKEN, serve=send(b"")),
         Fault("reset after the request", *MAYBE_TAKEN, serve=send(b"", Peer.reset)),
         Fault("no answer to the request", *NO_ANSWER_IN_TIME, serve=send(b"", Peer.hang), slow=True),
-        Fault("a kept-alive connection was closed while it was idle", *FINE, serve=one_each, warm=True),
+        Fault("a kept-alive connection was closed while it was idle", *FINE, serve=one_each, warm="closed"),
         Fault(
             "a kept-alive connection closes as the next request comes",
             Outcome(CONNECTION, 1, 1),
             Outcome(OK, 2, 2),
             serve=second_breaks(Peer.close),
-            warm=True,
+            warm="kept",
         ),
         Fault(
             "a kept-alive connection is reset as the next request comes",
             Outcome(CONNECTION, 1, 1),
             Outcome(OK, 2, 2),
             serve=second_breaks(Peer.reset),
-            warm=True,
+            warm="kept",
         ),
     ],
     "The response's head": [

@@ -56,8 +56,12 @@ def silent_port(host: str = "127.0.0.1", port: int = 0) -> Generator[int]:
             else:
                 break
         full.listen(0)
-        for _ in range(4):
+        is_full = False
+        while not is_full:  # the kernel may need a moment to count those whom it lets in
             filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
+            filler.settimeout(0.1)
+            try:
+                filler.connect(full.getsockname())
+            except TimeoutError:
+                is_full = True
         yield full.getsockname()[1]

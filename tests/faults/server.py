@@ -97,6 +97,7 @@ class FaultServer:
         self._lock = Lock()
         self._threads: list[Thread] = []
         self._sockets: list[socket.socket] = []
+        self._accepted: object = None
         self.requests: list[bytes] = []
         """The requests that were read whole since `forget`."""
         self.total = 0
@@ -120,10 +121,24 @@ class FaultServer:
         with self._lock:
             self.requests.clear()
 
+    def settle(self) -> None:
+        """Wait until the server has read all that was sent to it, and has ended each connection.
+
+        For when the client has closed its connections, or the server does so itself: what a client has sent may still
+        wait for a thread of the server to be scheduled.
+        """
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as last:
+            address = last.getsockname()
+            ends = time.monotonic() + 20
+            while self._accepted != address and time.monotonic() < ends:  # which comes after all those before
+                time.sleep(0.001)
+        for thread in list(self._threads):
+            thread.join(20)
+
     def _accept(self) -> None:
         while True:
             try:
-                sock, _ = self._listener.accept()
+                sock, address = self._listener.accept()
             except OSError:
                 return
             sock.settimeout(20)
@@ -132,6 +147,7 @@ class FaultServer:
             thread = Thread(target=self._serve, args=(Peer(self, sock, self.connections),), daemon=True)
             self._threads.append(thread)
             thread.start()
+            self._accepted = address
 
     def _serve(self, peer: Peer) -> None:
         with suppress(OSError, ValueError):  # the client, or the end of the test, closed the connection
@@ -150,10 +166,14 @@ class FaultServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.done.set()
-        for sock in (self._listener, *self._sockets):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for it, which close does not
-            sock.close()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for it, which close does not
         self._acceptor.join(5)
+        for sock in self._sockets:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
+        # Not before: a thread that is about to wait for a socket would wait for the one that gets its number next.
+        for sock in (self._listener, *self._sockets):
+            sock.close()
