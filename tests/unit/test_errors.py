@@ -160,15 +160,15 @@ async def test_connection_errors(
 
 
 async def test_a_refused_connection() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-    pusher = Pusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False)
-    with pusher, pytest.raises(APIConnectionError) as caught:
-        pusher.trigger("c", "e", "d")
-    async with AsyncPusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False) as asynchronous:
-        with pytest.raises(APIConnectionError) as twin:
-            await asynchronous.trigger("c", "e", "d")
+    with socket.socket() as taken:  # bound, and not listening
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        pusher = Pusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False)
+        with pusher, pytest.raises(APIConnectionError) as caught:
+            pusher.trigger("c", "e", "d")
+        async with AsyncPusher(APP_ID, KEY, SECRET, host="127.0.0.1", port=port, ssl=False) as asynchronous:
+            with pytest.raises(APIConnectionError) as twin:
+                await asynchronous.trigger("c", "e", "d")
     for error in (caught.value, twin.value):
         assert type(error) is APIConnectionError
         assert "auth_signature" not in f"{error} {error.__cause__!r}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from typing import Any
+from unittest.mock import Mock
 
 import attrs
 import httpx
@@ -28,6 +29,7 @@ from pusher_channels import (
     RateLimitError,
     ServerError,
     StaleWebhookError,
+    _transport,
 )
 from pusher_channels._http.answers import RawResponse
 from pusher_channels._http.messages import Origin
@@ -84,6 +86,14 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(time, "sleep", waits.append)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     return waits
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Stop the clock, however long the test takes."""
+    moment = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: moment)
+    return moment
 
 
 async def trigger(client: Client) -> object:
@@ -204,10 +214,10 @@ def test_retry_after(value: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(100, 100), (-100, 0), (80_000, 80_000), (90_000, math.inf)])
-def test_retry_after_a_date(ahead: int, seconds: float) -> None:
-    moment = datetime.now(UTC) + timedelta(seconds=ahead)
+def test_retry_after_a_date(ahead: int, seconds: float, now: int) -> None:
+    moment = datetime.fromtimestamp(now + ahead, UTC)
     for value in (format_datetime(moment, usegmt=True), format_datetime(moment.replace(tzinfo=None))):
-        assert wait_before(0, RawResponse(503, {"retry-after": value}, b"")) == pytest.approx(seconds, abs=3)
+        assert wait_before(0, RawResponse(503, {"retry-after": value}, b"")) == seconds
 
 
 @pytest.mark.parametrize("value", ["", "-1", "1.5", "soon", "٣", "Mon, 99 Foo 2020 99:99:99 GMT", "1e9", "\x00"])
@@ -254,7 +264,7 @@ def test_one_budget_and_one_clock_for_all_threads_and_views() -> None:
 
 
 def expired(ahead: float) -> bytes:
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(time.time(), UTC)
     given, own = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, now + timedelta(seconds=ahead)))
     return f"Timestamp expired: Given timestamp ({given}) not within 600s of server time ({own})\n".encode()
 
@@ -262,20 +272,19 @@ def expired(ahead: float) -> bytes:
 @KINDS
 @pytest.mark.parametrize("ahead", [3600, -86_000])
 async def test_the_clock_is_corrected_once_and_kept_if_that_helps(
-    kind: type[Client], ahead: int, caplog: pytest.LogCaptureFixture
+    kind: type[Client], ahead: int, now: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = Server([401, 200], refusal=expired(ahead))
     client = server.client(kind)
     for _ in range(2):
         await trigger(client)
-    stamps = [int(url.params["auth_timestamp"]) - time.time() for url in server.urls]
-    assert stamps == [pytest.approx(0, abs=3), pytest.approx(ahead, abs=3), pytest.approx(ahead, abs=3)]
-    assert re.search(rf"the server's clock is [{'+' if ahead > 0 else '-'}]\d+ s off the local one", caplog.text)
+    assert [int(url.params["auth_timestamp"]) - now for url in server.urls] == [0, ahead, ahead]
+    assert f"the server's clock is {ahead:+} s off the local one" in caplog.text
     assert [(record.name, record.levelno) for record in caplog.records if "clock" in record.message] == [
         ("pusher_channels", logging.WARNING)
     ]
     # Webhooks go by the local clock all the same.
-    body = f'{{"time_ms":{int((time.time() + ahead) * 1000)},"events":[]}}'.encode()
+    body = f'{{"time_ms":{(now + ahead) * 1000},"events":[]}}'.encode()
     with pytest.raises(StaleWebhookError):
         client.webhook(webhook_headers(body), body)
 
@@ -287,57 +296,59 @@ def webhook_headers(body: bytes) -> dict[str, str]:
 
 
 @KINDS
-async def test_a_correction_that_does_not_help_is_dropped(kind: type[Client]) -> None:
+async def test_a_correction_that_does_not_help_is_dropped(kind: type[Client], now: int) -> None:
     server = Server([401, 401, 200], refusal=expired(3600))
     client = server.client(kind)
     with pytest.raises(AuthenticationError):
         await trigger(client)
     await trigger(client)
-    stamps = [int(url.params["auth_timestamp"]) - time.time() for url in server.urls]
-    assert stamps == [pytest.approx(0, abs=3), pytest.approx(3600, abs=3), pytest.approx(0, abs=3)]
+    assert [int(url.params["auth_timestamp"]) - now for url in server.urls] == [0, 3600, 0]
 
 
 @KINDS
 @pytest.mark.usefixtures("slept")
-async def test_a_corrected_call_has_all_its_retries(kind: type[Client]) -> None:
+async def test_a_corrected_call_has_all_its_retries(kind: type[Client], now: int) -> None:
     server = Server([401, 429, 429, 200], refusal=expired(3600))
     client = server.client(kind)
     await trigger(client)
     assert [attempt.number for attempt in server.attempts] == [1, 2, 3, 4]
     await trigger(client)
-    assert int(server.urls[-1].params["auth_timestamp"]) == pytest.approx(time.time() + 3600, abs=3)
+    assert int(server.urls[-1].params["auth_timestamp"]) == now + 3600
 
 
 @pytest.mark.parametrize(
-    ("url", "status", "body", "counts"),
+    ("url", "status", "make", "counts"),
     [
-        ("https://api.example", 401, expired(3600), True),
-        ("http://127.0.0.1:80", 401, expired(3600), True),
-        ("http://[::1]", 401, expired(3600), True),
-        ("http://localhost", 401, expired(3600), True),
-        ("http://api.example", 401, expired(3600), False),
-        ("http://127.example", 401, expired(3600), False),
-        ("http://localhost.example", 401, expired(3600), False),
-        ("https://api.example", 400, expired(3600), False),
-        ("https://api.example", 401, expired(86_300), True),
-        ("https://api.example", 401, expired(86_500), False),
-        ("https://api.example", 401, expired(-86_500), False),
-        ("https://api.example", 401, b"Timestamp expired", False),
-        ("https://api.example", 401, b"Invalid signature", False),
-        ("https://api.example", 401, expired(0).replace(b"-", b"/"), False),
-        ("https://api.example", 401, b"x" * 10_000 + expired(3600), False),
+        ("https://api.example", 401, lambda: expired(3600), True),
+        ("http://127.0.0.1:80", 401, lambda: expired(3600), True),
+        ("http://[::1]", 401, lambda: expired(3600), True),
+        ("http://localhost", 401, lambda: expired(3600), True),
+        ("http://api.example", 401, lambda: expired(3600), False),
+        ("http://127.example", 401, lambda: expired(3600), False),
+        ("http://localhost.example", 401, lambda: expired(3600), False),
+        ("https://api.example", 400, lambda: expired(3600), False),
+        ("https://api.example", 401, lambda: expired(86_400), True),
+        ("https://api.example", 401, lambda: expired(86_401), False),
+        ("https://api.example", 401, lambda: expired(-86_401), False),
+        ("https://api.example", 401, lambda: b"Timestamp expired", False),
+        ("https://api.example", 401, lambda: b"Invalid signature", False),
+        ("https://api.example", 401, lambda: expired(0).replace(b"-", b"/"), False),
+        ("https://api.example", 401, lambda: b"x" * 10_000 + expired(3600), False),
     ],
 )
-def test_which_answers_correct_the_clock(url: str, status: int, body: bytes, counts: bool) -> None:
-    offset = server_offset(Origin.parse(url), RawResponse(status, {}, body))
+@pytest.mark.usefixtures("now")
+def test_which_answers_correct_the_clock(url: str, status: int, make: Callable[[], bytes], counts: bool) -> None:
+    offset = server_offset(Origin.parse(url), RawResponse(status, {}, make()))
     assert (offset is not None) is counts
 
 
 @KINDS
 async def test_attempts_are_told_to_hooks_and_logs(
-    kind: type[Client], slept: list[float], caplog: pytest.LogCaptureFixture
+    kind: type[Client], slept: list[float], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG, "pusher_channels")
+    moments = count(1000.0, 0.125)
+    monkeypatch.setattr(_transport, "time", Mock(wraps=time, perf_counter=lambda: next(moments)))
     begun: list[Attempt] = []
     server = Server([503, httpx.ReadTimeout("too slow"), 200])
     await settle(server.client(kind, on_request=begun.append).channels.list(filter_by_prefix="presence-"))
@@ -350,13 +361,13 @@ async def test_attempts_are_told_to_hooks_and_logs(
     assert [type(each.error) for each in server.attempts] == [ServerError, APITimeoutError, type(None)]
     assert isinstance(server.attempts[1].error, APITimeoutError)
     assert isinstance(server.attempts[1].error.__cause__, httpx.ReadTimeout)
-    assert all(each.seconds is not None and each.seconds >= 0 for each in server.attempts)
+    assert [each.seconds for each in server.attempts] == [0.125] * 3
     lines = [record.getMessage() for record in caplog.records if record.name == "pusher_channels"]
-    assert lines[0].startswith(f"GET {url} -> 503 in 0.0")
+    assert lines[0] == f"GET {url} -> 503 in 0.125 s (attempt 1)"
     assert lines[1] == f"GET https://api-mt1.pusher.com/apps/3/channels: 503: no; retry 1 of 2 in {slept[0]:.2f} s"
-    assert "-> APITimeoutError in " in lines[2]
+    assert lines[2] == f"GET {url} -> APITimeoutError in 0.125 s (attempt 2)"
     assert lines[3].endswith(f"too slow; retry 2 of 2 in {slept[1]:.2f} s")
-    assert lines[4].startswith(f"GET {url} -> 200 in 0.0")
+    assert lines[4] == f"GET {url} -> 200 in 0.125 s (attempt 3)"
     assert len(lines) == 5
 
 
@@ -394,7 +405,11 @@ async def test_the_deadline_ends_a_call_between_attempts(kind: type[Client], mon
 
 
 @KINDS
-async def test_an_attempt_never_gets_more_time_than_the_call_has_left(kind: type[Client]) -> None:
+async def test_an_attempt_never_gets_more_time_than_the_call_has_left(
+    kind: type[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     seen: list[dict[str, float]] = []
     server = Server([200])
 
@@ -415,5 +430,5 @@ async def test_an_attempt_never_gets_more_time_than_the_call_has_left(kind: type
     await trigger(client.with_options(timeout=50))
     await trigger(client.with_options(timeout=httpx.Timeout(1, connect=70, read=None)))
     await trigger(client.with_options(timeout=httpx.Timeout(1, read=None), deadline=math.inf))
-    parts = [sorted(round(value, 1) if value else value for value in each.values() if value) for each in seen]
-    assert parts == [[5, 5, 5, 5], [30, 30, 30, 30], [1, 1, 30, 30], [1, 1, 1]]
+    parts = [sorted(value for value in each.values() if value) for each in seen]
+    assert [pytest.approx(each) for each in parts] == [[5, 5, 5, 5], [30, 30, 30, 30], [1, 1, 30, 30], [1, 1, 1]]
