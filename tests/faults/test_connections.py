@@ -25,7 +25,7 @@ def listening() -> Iterator[Origin]:
 
 
 async def open_async(origin: Origin) -> socket.socket:
-    return await async_connections._open(origin, TimeLimit(5.0))  # pyright: ignore[reportPrivateUsage]
+    return await async_connections._open(origin, TimeLimit(60.0))  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_nothing_waits_for_the_acknowledgement_of_what_went_before(listening: Origin) -> None:
@@ -83,7 +83,7 @@ def test_a_context_that_others_use_too_speaks_our_protocol_at_each_connection(li
     for _ in range(2):
         context.protocols = ["h2"]  # as another client does that connects with it
         with pytest.raises(ConnectionError, match=r"would offer \['http/1.1'\]"):
-            connections._connect(Origin("https", listening.host, listening.port), None, TimeLimit(5.0))  # pyright: ignore[reportPrivateUsage]
+            connections._connect(Origin("https", listening.host, listening.port), None, TimeLimit(60.0))  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("verify", [True, False])

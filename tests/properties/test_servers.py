@@ -72,8 +72,8 @@ class RawServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, which close does not
-        self._listener.close()
         self._thread.join()
+        self._listener.close()
 
 
 def _read_request(peer: socket.socket) -> bool:
@@ -99,8 +99,9 @@ class Twins:
         url = f"http://key:{SECRET}@127.0.0.1:{server.port}/apps/3"
         self._server = server
         self._runner = runner
-        self.sync = Pusher.from_url(url, max_retries=0)
-        self.asynchronous = AsyncPusher.from_url(url, max_retries=0)
+        # The time is ample: none of the calls is to run out of it, on a busy machine either.
+        self.sync = Pusher.from_url(url, max_retries=0, timeout=60.0, deadline=300.0)
+        self.asynchronous = AsyncPusher.from_url(url, max_retries=0, timeout=60.0, deadline=300.0)
 
     def close(self) -> None:
         self.sync.close()

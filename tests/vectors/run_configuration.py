@@ -84,7 +84,8 @@ def _check_proxy(case: Case) -> None:
     assert (parts.hostname, parts.port) == (wanted["host"], wanted["port"])
     with proxy() as running:
         here = url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{running.port}")
-        session = Session(Setup(case.twin, network=True), proxy=here, ssl=False, cluster="eu")
+        # Time enough for a busy machine: a second attempt would be seen, too.
+        session = Session(Setup(case.twin, network=True), proxy=here, ssl=False, cluster="eu", timeout=60.0)
         assert as_text(wanted["password"]) not in repr(session.client)
         assert isinstance(session.call_and_close("channels.list"), ChannelList)
     ((target, credentials),) = running.seen
