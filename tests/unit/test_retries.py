@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
+from threading import get_ident
 from typing import Any
 from unittest.mock import Mock
 
@@ -77,14 +78,24 @@ async def settle(result: object) -> object:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Sleep no longer, and note how long it would have been."""
+    """Sleep no longer, and note how long it would have been. Threads that other tests left behind sleep on."""
     waits: list[float] = []
+    me, sleep, asleep = get_ident(), time.sleep, asyncio.sleep
 
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
+    def note(seconds: float) -> None:
+        if get_ident() == me:
+            waits.append(seconds)
+        else:
+            sleep(seconds)
 
-    monkeypatch.setattr(time, "sleep", waits.append)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async def anote(seconds: float) -> None:
+        if get_ident() == me:
+            waits.append(seconds)
+        else:
+            await asleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", note)
+    monkeypatch.setattr(asyncio, "sleep", anote)
     return waits
 
 
