@@ -19,7 +19,8 @@ from websockets.exceptions import ConnectionClosed
 from pusher_channels import ChannelAuthorization
 from pusher_channels.emulator import AppConfig, Emulator
 
-TIMEOUT = 5.0
+TIMEOUT = 20.0
+"""Seconds to wait for what must come. Only a failure waits so long."""
 
 
 @attrs.frozen
@@ -60,6 +61,10 @@ class Client:
 
     async def send_bytes_as_text(self, data: bytes) -> None:
         await self._socket.send(data, text=True)
+
+    def begin_text(self, length: int) -> None:
+        """Send the first bytes of a text of this length, and no more of it."""
+        self._socket.transport.write(b"\x81\xff" + length.to_bytes(8, "big") + bytes(4) + b"x" * 1000)
 
     async def send(self, event: str, data: object = None, **fields: object) -> None:
         await self.send_text(json.dumps({"event": event, "data": {} if data is None else data, **fields}))
@@ -150,5 +155,6 @@ async def open_client(server: Emulator, *, app: AppConfig | None = None) -> Asyn
 @asynccontextmanager
 async def open_socket(server: Emulator, path: str) -> AsyncGenerator[ClientConnection]:
     """Connect and say nothing."""
-    async with connect(f"ws://{server.host}:{server.port}{path}", proxy=None, compression=None) as socket:
+    url = f"ws://{server.host}:{server.port}{path}"
+    async with connect(url, proxy=None, compression=None, open_timeout=TIMEOUT, ping_interval=None) as socket:
         yield socket

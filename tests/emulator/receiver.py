@@ -86,5 +86,15 @@ async def open_receiver(*statuses: int) -> AsyncGenerator[Receiver]:
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/webhooks"
     async with server:
         yield receiver
-        server.close()
+        await stop_listening(server)
         await asyncio.gather(*requests)
+
+
+async def stop_listening(server: asyncio.Server) -> None:
+    """Accept no more. A connection that was accepted just now is with its protocol when this returns."""
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener)
+    for _ in range(3):  # a transport is made, it is handed to its protocol, which then knows of it
+        await asyncio.sleep(0)
+    server.close()

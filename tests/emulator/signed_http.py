@@ -52,7 +52,7 @@ class Http:
     def __init__(self, server: Emulator, app: AppConfig | None = None) -> None:
         self._server = server
         self._app = app or server.apps[0]
-        self._client = httpx.Client(trust_env=False, verify=False)  # plain http: no need to load authorities
+        self._client = httpx.Client(trust_env=False, verify=False, timeout=20)  # plain http: it needs no authorities
 
     def close(self) -> None:
         self._client.close()

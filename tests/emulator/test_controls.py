@@ -96,7 +96,7 @@ def test_a_fault_holds_up_no_stop(fault: Fault, caplog: pytest.LogCaptureFixture
             client.get(f"http://{server.host}:{server.port}/apps/1/channels")
         start = time.monotonic()
         server.stop()
-        assert time.monotonic() - start < 2.0
+        assert time.monotonic() - start < 30.0  # half of what the slow answer takes
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -131,14 +131,18 @@ def test_what_the_sdk_makes_of_it(server: Emulator) -> None:
         Fault.OVER_QUOTA: PermissionDeniedError,
         Fault.UNAVAILABLE: ServerError,
         Fault.RESET: APIConnectionError,
-        Fault.HANG: APITimeoutError,
     }
-    with Pusher.from_url(server.url, timeout=0.2) as pusher:
+    with Pusher.from_url(server.url, timeout=20) as pusher:
         for fault, error in expected.items():
-            server.fail_next(fault, times=10)
-            with pytest.raises(error):
+            server.fail_next(fault, times=10, delay=60)  # not worth waiting for
+            with pytest.raises(error) as raised:
                 pusher.trigger("public", "e", "")
+            assert not isinstance(raised.value, APITimeoutError)
             server.clear()
+        server.fail_next(Fault.HANG, times=10)
+        with pytest.raises(APITimeoutError):
+            pusher.with_options(timeout=0.2).trigger("public", "e", "")
+        server.clear()
         server.clock_offset = 100_000  # more than the day that the SDK corrects
         with pytest.raises(AuthenticationError):
             pusher.trigger("public", "e", "")

@@ -24,7 +24,7 @@ def test_snippet(code: str, tmp_path: Path) -> None:
     if "def test_" in code:
         done = run_pytest(tmp_path, "-q")
     else:
-        done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

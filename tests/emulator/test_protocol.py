@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import socket
-from contextlib import suppress
+import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -88,28 +88,24 @@ async def test_a_server_over_capacity() -> None:
 
 
 async def test_a_silent_client_is_pinged_and_closed() -> None:
-    with Emulator(apps=[AppConfig(activity_timeout=0.1, pong_timeout=1.0)]) as server:
-        async with open_client(server) as silent, open_client(server) as alive:
-            for _ in range(3):
-                assert (await alive.expect("pusher:ping")).raw_data == {}
-                await alive.send("pusher:pong")
-            await silent.expect("pusher:ping")
-            closing = asyncio.create_task(silent.expect_close())
-            while not closing.done():
-                await alive.expect("pusher:ping")
-                await alive.send("pusher:pong")
-            assert await closing == (4201, "Pong reply not received in time")
+    with Emulator(apps=[AppConfig(activity_timeout=0.1, pong_timeout=0.2)]) as server:
+        async with open_client(server) as silent:
+            assert (await silent.expect("pusher:ping")).raw_data == {}
+            assert await silent.expect_close() == (4201, "Pong reply not received in time")
 
 
-async def test_any_message_is_a_sign_of_life() -> None:
-    # Without one it would be closed after 0.8 seconds. It never sends a pong.
-    with Emulator(apps=[AppConfig(activity_timeout=0.05, pong_timeout=0.75)]) as server:
-        async with open_client(server) as client:
-            for _ in range(12):
-                await asyncio.sleep(0.1)
-                await client.send("pusher:ping")
-                while (await client.next()).event != "pusher:pong":
-                    pass
+async def test_a_pong_and_any_other_message_are_signs_of_life() -> None:
+    # After a ping comes a close, unless there was a sign of life: then it is another ping. The pong may take so long
+    # because the machine may be busy.
+    with Emulator(apps=[AppConfig(activity_timeout=0.1, pong_timeout=3.0)]) as server:
+        async with open_client(server) as answering, open_client(server) as talking:
+            await answering.expect("pusher:ping")
+            await answering.send("pusher:pong")
+            await talking.expect("pusher:ping")
+            await talking.send("pusher:ping")
+            await talking.expect("pusher:pong")
+            await answering.expect("pusher:ping")
+            await talking.expect("pusher:ping")
 
 
 async def test_old_clients_without_a_ping_may_be_silent_for_long() -> None:
@@ -394,17 +390,20 @@ async def test_client_events_that_are_refused(server: Emulator) -> None:
             assert (await client.expect_error()).startswith(error)
 
 
-async def test_client_events_have_a_rate_limit() -> None:
+async def test_client_events_have_a_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     with Emulator(apps=[AppConfig(max_client_events_per_second=2)]) as server:
         async with open_client(server) as one, open_client(server) as two:
             for client in (one, two):
                 await client.subscribe("presence-room", {"user_id": client.socket_id})
-            for number in range(3):
-                await two.send("client-hello", {"number": number}, channel="presence-room")
-            assert await two.expect_error(4301) == "Client event rejected due to rate limit"
             await one.expect("pusher_internal:member_added", "presence-room")
-            assert [(await one.expect("client-hello", "presence-room")).data["number"] for _ in range(2)] == [0, 1]
-            await one.expect_nothing()
+            begin, real = time.monotonic(), time.monotonic
+            with monkeypatch.context() as clock:  # a slow one, so that all is within a second on a busy machine, too
+                clock.setattr(time, "monotonic", lambda: begin + (real() - begin) / 10)
+                for number in range(3):
+                    await two.send("client-hello", {"number": number}, channel="presence-room")
+                assert await two.expect_error(4301) == "Client event rejected due to rate limit"
+                assert [(await one.expect("client-hello", "presence-room")).data["number"] for _ in range(2)] == [0, 1]
+                await one.expect_nothing()
 
 
 async def test_client_events_can_be_switched_off() -> None:
@@ -553,11 +552,12 @@ async def test_subscription_counts() -> None:
 
 
 async def test_connections_must_be_authorized_in_time() -> None:
-    with Emulator(apps=[AppConfig(authorization_timeout=0.1, subscription_counts=False)]) as server:
-        async with open_client(server) as idle, open_client(server) as private, open_client(server) as signed_in:
-            await idle.subscribe("public")
+    # Time enough to get authorized, on a busy machine too. The one that does not is the last whose time ends.
+    with Emulator(apps=[AppConfig(authorization_timeout=3.0, subscription_counts=False)]) as server:
+        async with open_client(server) as private, open_client(server) as signed_in, open_client(server) as idle:
             await private.subscribe("private-a")
             await signed_in.sign_in({"id": "1"})
+            await idle.subscribe("public")
             assert await idle.expect_close() == (4009, "Connection not authorized within timeout")
             await private.expect_nothing()
             await signed_in.expect_nothing()
@@ -566,8 +566,9 @@ async def test_connections_must_be_authorized_in_time() -> None:
 async def test_a_message_that_is_too_long_ends_only_its_connection(server: Emulator, http: Http) -> None:
     async with open_client(server) as one, open_client(server) as two:
         await two.subscribe("public")
-        with suppress(ConnectionClosed):  # the server need not read it to its end
-            await one.send_text("x" * 2_000_000)
+        # Its length is enough to refuse it. The rest would be sent to a closed connection: that is an error which may
+        # come before the code is read.
+        one.begin_text(2_000_000)
         assert (await one.expect_close())[0] == 1009
         http.trigger("public")
         await two.expect("my-event", "public")
@@ -658,7 +659,7 @@ async def test_clients_that_vanish_are_forgotten(server: Emulator, http: Http) -
 
 
 async def test_a_thousand_subscribers(server: Emulator, http: Http) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         contexts = [open_client(server) for _ in range(1000)]
         clients: list[Client] = []
         for start in range(0, 1000, 50):

@@ -61,7 +61,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -82,7 +82,7 @@ def test_unused_it_loads_nothing() -> None:
         "import pytest, sys, json; before = set(sys.modules); import pusher_channels.pytest_plugin;"
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     loaded = json.loads(done.stdout)
     assert not {name.partition(".")[0] for name in loaded}.intersection(HEAVY)
     ours = {name for name in loaded if name.startswith("pusher_channels")}

@@ -79,15 +79,16 @@ def test_a_port_in_use() -> None:
 
 
 def test_it_starts_and_stops_quickly_and_leaves_no_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     best = 9.0
-    for _ in range(5):
+    for _ in range(50):  # once is enough, on a busy machine
         start = time.perf_counter()
         with Emulator():
-            started = time.perf_counter() - start
-        best = min(best, started)
+            best = min(best, time.perf_counter() - start)
+        assert set(threading.enumerate()) <= before
+        if best < 0.2:
+            break
     assert best < 0.2
-    assert threading.active_count() == before
 
 
 async def test_stopping_says_goodbye() -> None:
@@ -113,11 +114,16 @@ async def test_stopping_is_quiet(clients: int, caplog: pytest.LogCaptureFixture)
 
 
 async def test_stopping_does_not_wait_for_clients_that_do_not_answer() -> None:
-    server = Emulator().start()
-    async with open_client(server):
-        start = time.perf_counter()
-        server.stop()  # this loop, and so the client, stands still meanwhile
-        assert time.perf_counter() - start < 2.0
+    best = 9.0
+    for _ in range(5):
+        server = Emulator().start()
+        async with open_client(server):
+            start = time.perf_counter()
+            server.stop()  # this loop, and so the client, stands still meanwhile
+            best = min(best, time.perf_counter() - start)
+        if best < 2.0:  # once is enough, on a busy machine
+            break
+    assert best < 2.0
     gc.collect()
 
 
