@@ -19,7 +19,7 @@ import httpx
 
 from tests.peers.harness import free_port, missing
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 FLAGS = (
     "--headless",

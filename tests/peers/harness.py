@@ -20,7 +20,7 @@ import pytest
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE.parents[1] / "node_modules"
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds to wait for something that must happen. What must not happen is shown by a later event instead of a wait."""
 
 Message = dict[str, Any]

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from tests.peers.emulated import Stage, fresh, open_stage
-from tests.peers.harness import Backend, JsonProcess, Log, Message
+from tests.peers.harness import PATIENCE, Backend, JsonProcess, Log, Message
 from tests.peers.support import APP_ID, KEY, MASTER_KEY, SECRET, pypi
 
 DATA = {"id": 7, "text": "grüße, 世界 🎉", "nested": {"list": [1, None, True]}}
@@ -138,7 +138,7 @@ class Listener:
         self._connected = threading.Event()
         self._pysher.connection.bind("pusher:connection_established", self._established)
         self._pysher.connect()
-        assert self._connected.wait(15)
+        assert self._connected.wait(PATIENCE)
 
     def _established(self, _: str) -> None:
         self._connected.set()

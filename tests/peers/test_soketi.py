@@ -28,7 +28,7 @@ from pusher_channels import (
     Webhook,
 )
 from tests.peers.conftest import Connect
-from tests.peers.harness import Backend, Received
+from tests.peers.harness import PATIENCE, Backend, Received
 from tests.peers.support import APP_ID, KEY, SECRET, Sdk, options, pypi
 
 DATA = {"id": 7, "text": "grüße, 世界 🎉", "nested": {"list": [1, None, True]}}
@@ -287,10 +287,10 @@ def test_pysher_joins_a_private_channel(sdk: Sdk, soketi: int, backend: Backend,
     listener.connection.bind("pusher:connection_established", connected)
     listener.connect()
     try:
-        assert arrived.wait(15)
+        assert arrived.wait(PATIENCE)
         arrived.clear()
         sdk.trigger(channel, "price", DATA)
-        assert arrived.wait(15)
+        assert arrived.wait(PATIENCE)
         assert json.loads(got[0]) == DATA
     finally:
         listener.disconnect(5)
