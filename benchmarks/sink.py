@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -64,9 +65,11 @@ def serving(folder: Path) -> Generator[Sink]:
         raise SystemExit("nginx and openssl are needed as the other end: apt-get install nginx-light openssl")
     ca = make_certificates(folder)
     version = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    # nginx is handed these, as it hands them to its successor: a port that is only looked up may be taken by then.
+    listeners = [socket.create_server(("127.0.0.1", 0), backlog=511) for _ in range(2)]
     sink = Sink(
-        http_port=free_port(),
-        https_port=free_port(),
+        http_port=listeners[0].getsockname()[1],
+        https_port=listeners[1].getsockname()[1],
         ca=str(ca),
         trusted=_with_ca(Path(certifi.where()), ca, folder / "trusted.pem"),
         pusher_trusted=_with_ca(path, ca, folder / "pusher.pem") if (path := _pusher_authorities()) else "",
@@ -74,7 +77,12 @@ def serving(folder: Path) -> Generator[Sink]:
     )
     config = folder / "nginx.conf"
     config.write_text(_CONFIG.format(folder=folder, http_port=sink.http_port, https_port=sink.https_port))
-    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(config)])
+    handed = [listener.fileno() for listener in listeners]
+    environment = {**os.environ, "NGINX": "".join(f"{number};" for number in handed)}
+    command = [nginx, "-p", str(folder), "-c", str(config)]
+    process = subprocess.Popen(command, env=environment, pass_fds=handed)
+    for listener in listeners:
+        listener.close()
     try:
         _wait_for(sink.https_port, process)
         yield sink
@@ -101,13 +109,6 @@ def make_certificates(folder: Path) -> Path:
     return folder / "ca.pem"
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _pusher_authorities() -> Path | None:
     """Find the authorities that the PyPI library trusts instead of the system's."""
     if util.find_spec("pusher") is None:
@@ -121,7 +122,7 @@ def _with_ca(authorities: Path, ca: Path, target: Path) -> str:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

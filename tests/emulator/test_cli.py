@@ -36,7 +36,9 @@ def test_the_emulator_runs_until_it_is_stopped(stop_signal: signal.Signals) -> N
         assert found, seen
         app = AppConfig(app_id="app", key="the-key", secret="the-secret")
         query = signed_query("GET", "/apps/app/channels", {}, b"", app=app, changes={})
-        response = httpx.get(f"http://127.0.0.1:{found[2]}/apps/app/channels", params=query, trust_env=False, timeout=20)
+        response = httpx.get(
+            f"http://127.0.0.1:{found[2]}/apps/app/channels", params=query, trust_env=False, timeout=20
+        )
         assert response.json() == {"channels": {}}
         process.send_signal(stop_signal)
         out, err = process.communicate(timeout=60)
