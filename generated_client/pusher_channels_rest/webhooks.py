@@ -75,7 +75,7 @@ WebhookEvent = (
 Use `match event: case ChannelOccupied(): ...`: a comparison of the `name` does not narrow the type for type checkers.
 """
 
-_WEBHOOK_EVENT_KINDS: Mapping[str, Callable[[object], WebhookEvent]] = {
+_WEBHOOK_EVENT_KINDS: Mapping[object, Callable[[object], WebhookEvent]] = {
     "channel_occupied": ChannelOccupied.from_parsed,
     "channel_vacated": ChannelVacated.from_parsed,
     "cache_miss": CacheMiss.from_parsed,
@@ -98,6 +98,8 @@ def decode_webhook_event(value: object) -> WebhookEvent:
 def read_webhook_event(value: object) -> WebhookEvent:
     """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
     fields = value if type(value) is JSON_OBJECT else read_object(value, "WebhookEvent")
-    kind = fields.get("name")
-    read = _WEBHOOK_EVENT_KINDS.get(kind) if type(kind) is str else None
-    return UnknownEvent.from_parsed(fields) if read is None else read(fields)
+    try:
+        read = _WEBHOOK_EVENT_KINDS[fields["name"]]
+    except (KeyError, TypeError):  # it is not known, not there, or a list or an object
+        read = UnknownEvent.from_parsed
+    return read(fields)

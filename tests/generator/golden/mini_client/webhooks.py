@@ -61,7 +61,7 @@ WebhookChange = Added | Message | UnknownChange
 Use `match event: case Added(): ...`: a comparison of the `what` does not narrow the type for type checkers.
 """
 
-_WEBHOOK_CHANGE_KINDS: Mapping[str, Callable[[object], WebhookChange]] = {
+_WEBHOOK_CHANGE_KINDS: Mapping[object, Callable[[object], WebhookChange]] = {
     "added": Added.from_parsed,
     "message": Message.from_parsed,
 }
@@ -79,6 +79,8 @@ def decode_webhook_change(value: object) -> WebhookChange:
 def read_webhook_change(value: object) -> WebhookChange:
     """Do the same with JSON that was just parsed: it is used up, which saves the copy."""
     fields = value if type(value) is JSON_OBJECT else read_object(value, "WebhookChange")
-    kind = fields.get("what")
-    read = _WEBHOOK_CHANGE_KINDS.get(kind) if type(kind) is str else None
-    return UnknownChange.from_parsed(fields) if read is None else read(fields)
+    try:
+        read = _WEBHOOK_CHANGE_KINDS[fields["what"]]
+    except (KeyError, TypeError):  # it is not known, not there, or a list or an object
+        read = UnknownChange.from_parsed
+    return read(fields)
