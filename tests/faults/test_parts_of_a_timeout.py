@@ -17,7 +17,7 @@ from tests.faults.server import FaultServer, Peer
 
 LONG, SHORT = 20.0, 0.2
 LARGE = b"[" + b" " * 16_000_000 + b"]"
-"""More than the buffers of the system, of TLS and of asyncio take together."""
+"""More than the buffers of the system take."""
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,12 @@ def post_async(options: dict[str, Any], body: bytes) -> None:
     asyncio.run(post())
 
 
-@pytest.mark.parametrize("post", [post_sync, post_async])
+ALL = [(part, post) for part in PARTS for post in (post_sync, post_async)]
+ALL.remove(("write", post_async))  # asyncio writes in the background: there it is the time for reading that runs out
+
+
+@pytest.mark.parametrize(("part", "post"), ALL)
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-@pytest.mark.parametrize("part", PARTS)
 def test_a_part_ends_an_attempt(part: str, tls: bool, post: Post, certificates: Certificates) -> None:
     timeout, behaviour = PARTS[part]
     with ExitStack() as stack:

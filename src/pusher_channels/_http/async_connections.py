@@ -13,14 +13,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from pusher_channels._http.answers import AnswerParser, BadAnswerError, BrokenAnswerError, RawResponse
-from pusher_channels._http.connections import (
-    KEEP_SECONDS,
-    WRITE_SIZE,
-    family_of,
-    is_readable,
-    refuse_tunnel,
-    resolve,
-)
+from pusher_channels._http.connections import KEEP_SECONDS, family_of, is_readable, refuse_tunnel, resolve
 from pusher_channels._http.messages import (
     Failure,
     HttpProxy,
@@ -215,7 +208,6 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._full = False
         self.idle_since = 0.0
         self.reusable = False
 
@@ -225,12 +217,18 @@ class _Connection(asyncio.Protocol):
         transport, parser = self._transport, self._parser
         assert transport is not None  # noqa: S101  asyncio calls connection_made before it hands this over
         parser.expect(signed.signature, no_body=no_body)
-        await self._write(transport, signed.message, limit.of("write"))
-        seconds = limit.of("read")
+        # As one piece: after another one that finds the connection reset, asyncio would not read an early answer.
+        transport.write(signed.message)
+        part = limit.of("read")
         while not parser.done:
             if self._error is not None:
                 raise self._error
-            await self._woken(seconds)
+            self._waiter = asyncio.get_running_loop().create_future()
+            if part is None:
+                await self._waiter
+            else:
+                async with asyncio.timeout(part):
+                    await self._waiter
         # An early answer may have come before all of the request went out.
         self.reusable = parser.reusable and self._error is None and transport.get_write_buffer_size() == 0
         return parser.result()
@@ -249,23 +247,6 @@ class _Connection(asyncio.Protocol):
             secured = await loop.start_tls(transport, inner, context, server_hostname=origin.host)
         inner.connection_made(cast("asyncio.Transport", secured))
         return inner
-
-    async def _write(self, transport: asyncio.Transport, message: memoryview, seconds: float | None) -> None:
-        if seconds is None:
-            transport.write(message)
-            return
-        for start in range(0, len(message), WRITE_SIZE):
-            transport.write(message[start : start + WRITE_SIZE])
-            while self._full and self._error is None and not self._parser.done:
-                await self._woken(seconds)
-
-    async def _woken(self, seconds: float | None) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        if seconds is None:
-            await self._waiter
-        else:
-            async with asyncio.timeout(seconds):
-                await self._waiter
 
     def is_stale(self) -> bool:
         """Tell whether it has been idle too long, or the server has closed it or spoken unasked."""
@@ -286,13 +267,6 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-        self._wake()
 
     def data_received(self, data: bytes) -> None:
         self._receive(data)

@@ -39,7 +39,7 @@ from pusher_channels_rest.lazy import forks_wait
 KEEP_SECONDS = 15.0
 """How long an idle connection is kept: less than servers and load balancers keep it."""
 _READ_SIZE = 64 * 1024
-WRITE_SIZE = 16 * 1024
+_WRITE_SIZE = 16 * 1024
 
 codecs.lookup("idna")  # Python would load it for the first connection, for which forks do not wait
 
@@ -185,10 +185,10 @@ class _Connection:
 
     def _write(self, message: memoryview, limit: TimeLimit) -> OSError | None:
         # In parts: a TLS socket gives each part that the system takes the same time again.
-        for start in range(0, len(message), WRITE_SIZE):
+        for start in range(0, len(message), _WRITE_SIZE):
             self._sock.settimeout(limit.left("write"))
             try:
-                self._sock.sendall(message[start : start + WRITE_SIZE])
+                self._sock.sendall(message[start : start + _WRITE_SIZE])
             except TimeoutError:
                 raise
             except OSError as error:
