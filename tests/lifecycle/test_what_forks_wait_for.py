@@ -19,10 +19,11 @@ from pusher_channels_rest.lazy import forks_wait, once
 
 
 def fork(work: Callable[[], bool] = lambda: True) -> None:
-    """Fork, and check that the child finds it true."""
+    """Fork, and check that the child finds it true, and that nobody need wait for this fork any more."""
     child = os.fork()
     if not child:
-        os._exit(0 if work() else 1)
+        os._exit(0 if not lazy._going and not lazy._forking and work() else 1)  # pyright: ignore[reportPrivateUsage]
+    assert threading.get_ident() not in {*lazy._going, *lazy._forking}  # pyright: ignore[reportPrivateUsage]
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -194,6 +195,38 @@ if not child:
 thread.join(30)
 assert os.waitpid(child, 0)[1] == 0
 assert not any(seen), seen
+"""
+    # From Python 3.12 on it warns of forks of processes that have threads.
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
+def test_nobody_waits_for_one_fork_after_the_other() -> None:
+    """Threads that fork on and on, one of which always is about to, hold up no event loop."""
+    code = """
+import os, threading, time
+os.register_at_fork(before=lambda: time.sleep(0.02))
+from pusher_channels_rest.lazy import forks_wait
+entered = threading.Event()
+
+def work():
+    while not entered.is_set():
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+
+threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    with forks_wait():
+        pass
+    time.sleep(0.005)
+entered.set()
+for thread in threads:
+    thread.join()
 """
     # From Python 3.12 on it warns of forks of processes that have threads.
     command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]

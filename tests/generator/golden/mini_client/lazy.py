@@ -64,10 +64,11 @@ class forks_wait:  # noqa: N801  named as what it does
 
     def _let_forks_go_first(self, me: int) -> None:
         ends = time.monotonic() + _COURTESY
-        while _has_others(_going, me) or (time.monotonic() < ends and _has_others(_forking, me)):
+        while (courteous := time.monotonic() < ends and _has_others(_forking, me)) or _has_others(_going, me):
             if any(thread == me for hold, (thread, _) in list(_inside.items()) if hold is not self):
                 return  # within another block, for which the fork is waiting
-            _inside.pop(self, None)
+            if courteous:  # else it waits for those alone that go already, and further forks wait for it
+                _inside.pop(self, None)
             time.sleep(_PAUSE)
             _inside[self] = me, time.monotonic() + _FORGOTTEN
 
@@ -97,10 +98,10 @@ def _has_others(forks: dict[int, float], me: int) -> bool:
 
 def _before_fork() -> None:
     me = get_ident()
-    ends = _forking[me] = time.monotonic() + _PATIENCE
+    ends = time.monotonic() + _PATIENCE
     while True:
         now = time.monotonic()
-        _going[me] = now + _PATIENCE
+        _forking[me], _going[me] = ends, now + _PATIENCE  # again and again: a signal's handler may have forked, too
         for hold, (_, until) in list(_inside.items()):
             if until < now:
                 _inside.pop(hold, None)
