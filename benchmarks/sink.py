@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from importlib import import_module, util
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def serving(folder: Path) -> Generator[Sink]:
     version = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
     # nginx is handed these, as it hands them to its successor: a port that is only looked up may be taken by then.
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=511) for _ in range(2)]
+    for listener in listeners:
+        listener.setblocking(False)
     sink = Sink(
         http_port=listeners[0].getsockname()[1],
         https_port=listeners[1].getsockname()[1],
@@ -84,7 +87,7 @@ def serving(folder: Path) -> Generator[Sink]:
     for listener in listeners:
         listener.close()
     try:
-        _wait_for(sink.https_port, process)
+        _wait_for(sink.http_port, process)
         yield sink
     finally:
         process.terminate()
@@ -125,9 +128,12 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     ends = time.monotonic() + 60
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            connection = HTTPConnection("127.0.0.1", port, timeout=1)  # which the system accepts in nginx's stead
+            connection.request("GET", "/")
+            connection.getresponse()
+            connection.close()
             return
-        except OSError:
+        except (OSError, HTTPException):
             if time.monotonic() > ends or process.poll() is not None:
                 raise SystemExit("nginx did not start") from None
             time.sleep(0.05)
