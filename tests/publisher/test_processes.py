@@ -102,6 +102,19 @@ def test_a_callback_that_fails_takes_nobody_with_it(server: FaultServer, caplog:
     assert len(server.taken["c"]) == 11
 
 
+def test_the_books_are_right_in_a_callback(publisher: Publisher, server: FaultServer) -> None:
+    told = Future[tuple[int, int, int]]()
+
+    def look(_: Future[ChannelAttributes]) -> None:
+        books = publisher.statistics
+        told.set_result((books.queued, books.in_flight, books.published))
+
+    server.held.clear()
+    publisher.publish("c", "e", "d").add_done_callback(look)
+    server.answer()
+    assert told.result(20) == (0, 0, 1)
+
+
 def test_the_threads_end(server: FaultServer) -> None:
     before = set(threading.enumerate())  # some of which may be the last of other tests, and end meanwhile
     with Pusher.from_url(server.url) as pusher:

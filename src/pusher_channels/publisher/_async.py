@@ -131,7 +131,7 @@ class AsyncPublisher:
         """Tell what the exit of the interpreter left undone: no event loop runs then."""
         if self._pid != os.getpid():
             return 0, 0  # they are the parent's
-        return self._core.queued, self._core.held - self._core.queued
+        return self._core.queued, self._core.in_flight
 
     async def _queue(self, event: BatchEvent) -> _Future:
         loop = self._check()

@@ -152,16 +152,14 @@ class Core(Generic[FutureT]):
         self._epoch = Epoch()
         self._flushed: list[Epoch] = []
         self._flushing = 0  # the events of those epochs
-        self._in_flight = 0
         self._published = self._failed = self._unknown = self._cancelled = self._requests = self._retried = 0
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
-        self.held = 0
-        """How many events have no outcome yet."""
-
-    @property
-    def queued(self) -> int:
+        self.queued = 0
         """How many events wait to be sent."""
-        return self.held - self._in_flight
+        self.in_flight = 0
+        """How many events are being sent."""
+        self.held = 0
+        """How many events are queued, being sent, or about to tell their futures the outcome."""
 
     @property
     def sendable(self) -> int:
@@ -180,6 +178,7 @@ class Core(Generic[FutureT]):
             self._sendable += 1
         lane.items.append(Item(event, future, now, self._epoch))
         self._epoch.open += 1
+        self.queued += 1
         self.held += 1
         return not lane.busy and (self._sendable == 1 or self._sendable >= self.enough)
 
@@ -209,6 +208,7 @@ class Core(Generic[FutureT]):
                 before = len(items)
                 while lane.items and len(items) < self._max_batch:
                     item = lane.items.popleft()
+                    self.queued -= 1
                     self._sendable -= 1
                     if self._claim(item.future):
                         items.append(item)
@@ -222,7 +222,7 @@ class Core(Generic[FutureT]):
                 else:
                     del self._lanes[channel]
             if items:
-                self._in_flight += len(items)
+                self.in_flight += len(items)
                 return Batch(items, channels)
         return None
 
@@ -247,7 +247,7 @@ class Core(Generic[FutureT]):
         outcomes = _outcomes(len(items), delivery)
         now = self._clock()
         with self._lock:
-            self._in_flight -= len(items)
+            self.in_flight -= len(items)
             self._requests += delivery.requests
             self._retried += delivery.requests - (0 if again else min(1, delivery.requests))
             if delivery.error is None:
@@ -273,7 +273,7 @@ class Core(Generic[FutureT]):
             if not lane.busy:
                 del self._lanes[channel]
         self._ready.clear()
-        self._sendable = 0
+        self.queued = self._sendable = 0
         wanted = [item.future for item in given_up if self._claim(item.future)]
         self._failed += len(wanted)
         self._cancelled += len(given_up) - len(wanted)
@@ -295,7 +295,7 @@ class Core(Generic[FutureT]):
         ordered = sorted(self._latencies) or [0.0]
         return PublisherStatistics(
             queued=self.queued,
-            in_flight=self._in_flight,
+            in_flight=self.in_flight,
             published=self._published,
             failed=self._failed,
             unknown=self._unknown,

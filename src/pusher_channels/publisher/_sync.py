@@ -186,7 +186,7 @@ class Publisher:
             return 0, 0  # they are the parent's
         self._flush(self._exit_limit)
         with self._lock:
-            return self._queued, self._core.held - self._core.queued
+            return self._queued, self._core.in_flight
 
     @property
     def _queued(self) -> int:
