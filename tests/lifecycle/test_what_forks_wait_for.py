@@ -176,11 +176,12 @@ def hook():  # of another module: it was loaded before, and so it is called afte
         time.sleep(0.01)
         seen.append(bool(within))
 os.register_at_fork(before=hook)
-from pusher_channels_rest.lazy import forks_wait
+from pusher_channels_rest import lazy
+lazy._PATIENCE = 20
 
 def work():
     while len(seen) < 40:
-        with forks_wait():
+        with lazy.forks_wait():
             within.append(1)
             time.sleep(0.05)
             within.pop()
